@@ -1,0 +1,79 @@
+/* Hazard pointers: protect a handle's incarnation, and with it its memory block (A6 - A8).
+ *
+ * Order that makes it right. Reader: store the handle into its hazard pointer (seq_cst), then load status / seq_num
+ * (seq_cst). Reclaimer: status = FREE and seq_num + 1 (seq_cst), then load every hazard pointer (seq_cst). In the single
+ * total order of these operations either the reader sees the retirement and backs off, or the reclaimer sees the
+ * hazard pointer and keeps the handle. Source: M. Michael, "Hazard Pointers" (2004); here by handle index and bitmap.
+ */
+#ifndef RACEWASH_HAZARD_PTR_H
+#define RACEWASH_HAZARD_PTR_H
+
+#include "handle_array.h"
+
+struct hp_block;
+
+struct kv_hazptr { /* 24 B */
+    _Atomic(kv_handle *) handle; /* null: protects nothing */
+    kv_hazptr *next;             /* free lists: thread cache, block's list; owner only */
+    struct hp_block *block;
+};
+
+typedef struct hp_shared { /* control block of a shared protection */
+    _Atomic(int64_t) refs;
+    kv_hazptr *hp;
+} hp_shared;
+
+/* One protection: of an own hazard pointer, of a share in one, or (reference-count mode) of a count. Zero: none.
+ * Raw and shared are separate fields, not a union (W16). */
+typedef struct hp_holder {
+    kv_handle *handle;
+    kv_hazptr *hp;
+    hp_shared *shared;
+} hp_holder;
+
+typedef struct hp_domain {
+    la_alloc *la;
+    handle_array *handles;
+    kv_protect_mode mode;
+    uint32_t cache_max, batch, per_block;
+    uint32_t bitmap_words;
+    prim_lock_t wash_lock;   /* excludes the tiny allocator's wash and traversal of its blocks */
+    prim_lock_t bitmap_lock; /* one reclaim at a time */
+    uint64_t *bitmap;        /* one bit per handle index */
+    _Atomic(struct hp_block *) blocks; /* every block, for the scan */
+    _Atomic(uintptr_t) common; /* blocks with free hazard pointers; representation is the component's */
+    _Atomic(kv_handle *) retired;      /* retire list, linked through retire_link */
+    _Atomic(int64_t) retired_bytes;    /* may lag, or dip below zero for a moment */
+    _Atomic(int64_t) block_cnt;
+} hp_domain;
+
+kv_rc hp_init(hp_domain *d, la_alloc *la, kv_thread *t, handle_array *handles, const kv_config *cfg, bool shared);
+void hp_destroy(hp_domain *d); /* every thread cache returned before; safe after a failed or missing init */
+void hp_thread_release(hp_domain *d, kv_thread *t); /* give the thread's cache back (detach) */
+
+/* Protect incarnation `seq` of h, or whatever incarnation is alive (status USING or FULL). KV_OK: out holds it;
+ * KV_GONE: not that incarnation, or FREE; KV_NO_HAZARD. `out` must be empty. */
+kv_rc hp_protect_seq(hp_domain *d, kv_thread *t, kv_handle *h, int64_t seq, hp_holder *out);
+kv_rc hp_protect(hp_domain *d, kv_thread *t, kv_handle *h, hp_holder *out);
+void hp_release(hp_domain *d, kv_thread *t, hp_holder *holder); /* empty holder: nothing */
+/* Make dst a second holder of what src protects: afresh if possible, else both share one. KV_OK, KV_NO_MEMORY. */
+kv_rc hp_share(hp_domain *d, kv_thread *t, hp_holder *src, hp_holder *dst);
+
+/* A7. FULL -> FREE; only the winner (true) goes on: seq_num + 1, retire list, retired bytes += bytes. */
+bool hp_retire(hp_domain *d, kv_handle *h, uint64_t bytes);
+/* The same for handles chained by the caller in an array; those whose status changed are skipped. Number retired. */
+uint32_t hp_retire_batch(hp_domain *d, kv_handle **h, const uint64_t *bytes, uint32_t n);
+/* Hold of the block of a retired handle, for the byte counter (set at init by the store). */
+typedef uint64_t (*hp_bytes_fn)(const kv_handle *h);
+typedef void (*hp_reclaim_fn)(void *arg, kv_thread *t, kv_handle *h);
+/* A8. Calls back, under the bitmap lock, for every retired handle that no hazard pointer (or count) protects; puts the
+ * rest back. Handles reclaimed. */
+uint32_t hp_reclaim(hp_domain *d, kv_thread *t, hp_bytes_fn bytes, hp_reclaim_fn fn, void *arg);
+/* The tiny allocator's wash: free blocks all of whose hazard pointers are free. Bytes freed. */
+uint64_t hp_wash(hp_domain *d);
+
+uint32_t hp_set_count(hp_domain *d); /* hazard pointers that protect something (checks; quiescence) */
+uint64_t hp_retired_count(hp_domain *d); /* length of the retire list; quiescence */
+void hp_each_retired(hp_domain *d, void (*visit)(void *arg, kv_handle *h), void *arg); /* quiescence */
+
+#endif

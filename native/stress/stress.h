@@ -1,0 +1,96 @@
+/* The real-thread driver: runs one execution of a scenario on pthreads or on forked processes.
+ *
+ * One execution: create the core, run the set-up program in one thread, start N threads at a barrier, each interpreting its own
+ * program (repeated `rounds` times, or until the deadline), quiesce, check, close, destroy. No Python in between; the
+ * caller releases the interpreter's lock. Progress and the last operations of every thread are written to a mapping
+ * that a supervisor in another process reads, so that they survive a crash of this one.
+ *
+ * The part between the two cffi markers is read by the Python side: plain C declarations only.
+ */
+#ifndef RACEWASH_STRESS_H
+#define RACEWASH_STRESS_H
+
+#include "../target/target.h"
+
+/* cffi: begin */
+enum { RW_MAX_THREADS = 256, RW_RING = 32, RW_BUCKETS = 48, RW_MAX_VIOLATIONS = 64 };
+
+typedef struct rw_program {
+    const rw_op *ops;
+    int32_t op_cnt;
+    int32_t reserved;
+} rw_program;
+
+/* Progress of one thread, in the supervisor's mapping: written by one thread with relaxed stores. */
+typedef struct rw_track {
+    uint64_t ops;          /* operations finished: the watchdog's sign of life */
+    uint64_t started;      /* operations begun; started > ops: ring[ops % 32] is running now */
+    rw_op ring[32];        /* the last operations begun */
+    uint64_t pad[6];
+} rw_track;
+
+typedef struct rw_progress {
+    uint64_t executions; /* finished in this worker */
+    uint64_t phase;      /* 0 idle, 1 create, 2 set-up, 3 threads, 4 check, 5 destroy */
+    uint64_t stop;       /* set by the supervisor: threads end after their current operation */
+    uint64_t seed;       /* of the execution under way */
+    uint64_t thread_cnt;
+    uint64_t pad[3];
+    rw_track tracks[256];
+} rw_progress;
+
+typedef struct rw_thread_stats {
+    uint64_t ops;
+    uint64_t codes[16];     /* operations by return code (last: all others) */
+    uint64_t latency[48];   /* operations by floor(log2(nanoseconds)); sampled one in `latency_every` */
+    uint64_t nanoseconds;   /* in the loop */
+} rw_thread_stats;
+
+typedef struct rw_plan {
+    const rw_param *params;
+    int32_t param_cnt;
+    int32_t thread_cnt;     /* over all processes */
+    int32_t process_cnt;    /* 0: threads of this process; n > 0: n forked processes share one core */
+    int32_t program_cnt;    /* thread i runs programs[i % program_cnt] */
+    const rw_program *programs;
+    rw_program setup;       /* run by one thread before the barrier */
+    int32_t rounds;         /* times each program is run, at least one */
+    int32_t latency_every;  /* sample one operation in so many; 0: none */
+    int64_t deadline_ms;    /* stop starting operations after so long; 0: no deadline */
+    int64_t shared_bytes;   /* size of the mapping in the shared mode */
+    int32_t check_every_ms; /* instant invariants while threads run, from a thread of its own; 0: never */
+    int32_t reserved;
+} rw_plan;
+
+enum { RW_DONE = 0, RW_CREATE_FAILED = 1, RW_ATTACH_FAILED = 2, RW_CHILD_DIED = 3, RW_STOPPED = 4, RW_SYSTEM = 5 };
+
+typedef struct rw_outcome {
+    int32_t status; /* RW_DONE, ... */
+    int32_t violation_cnt;
+    int32_t child_status; /* wait status of the first process that died */
+    int32_t child_index;
+    uint64_t ops;
+    uint64_t nanoseconds; /* from the barrier to the last thread's end */
+    char message[256];
+    rw_violation violations[64];
+    int64_t checks[64]; /* by invariant */
+    rw_thread_stats stats[256];
+} rw_outcome;
+
+/* Run one execution. `progress` may not be NULL. `cells` receives the snapshot taken at quiescence, before close. */
+int32_t rw_execute(const rw_target *target, const rw_plan *plan, rw_progress *progress, rw_outcome *outcome,
+                   rw_cell *cells, int32_t max_cells, int32_t *cell_cnt);
+
+/* The planted defects of the canary: each must make its sanitizer report. Called once per worker. */
+void rw_canary_race(void);
+void rw_canary_overflow(void);
+/* Which instrumentation this library has: "none", "thread" or "address". */
+const char *rw_build_kind(void);
+/* Size of a structure by name, 0 when unknown: the Python side compares its own idea with the library's. */
+int64_t rw_sizeof(const char *name);
+
+/* For `racewash bench`: each returns nanoseconds for `n` operations by each of `threads`, measured inside C. kind: see bench.c. */
+int64_t rw_bench(const char *kind, int32_t threads, int64_t n, const rw_param *params, int32_t param_cnt);
+/* cffi: end */
+
+#endif

@@ -1,0 +1,119 @@
+/* The target ABI, version 1: what code under test must provide so that the harness can drive it.
+ *
+ * A target is one table of functions, found by the exported symbol rw_target_get. The harness knows nothing else of it: it
+ * creates a core from named integer parameters, attaches one context per thread, runs operations by number with up to
+ * four integer arguments, asks for invariant checks and snapshots, and destroys the core. Any code can be a target; the
+ * KV cache (kvcache_target.c) is the first.
+ *
+ * Contract of concurrency: `create`, `destroy`, `load` and quiescent checks are called while no other thread is inside the
+ * core. Everything else may be called by any number of threads at once, each with its own rw_thread. In the shared mode
+ * `create` runs before the fork, threads attach after it.
+ *
+ * The part between the two cffi markers is read by the Python side: plain C declarations only.
+ */
+#ifndef RACEWASH_TARGET_H
+#define RACEWASH_TARGET_H
+
+#include <stdint.h>
+
+/* cffi: begin */
+enum { RW_TARGET_ABI = 1, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
+
+/* When an invariant can be judged. */
+enum { RW_INSTANT = 1, RW_QUIESCENT = 2, RW_DESTROYED = 4 };
+
+/* How an operation ends: a negative return value means "violation recorded", else the target's own return code. */
+
+typedef struct rw_param { /* creation parameter */
+    const char *name;
+    int64_t value;
+} rw_param;
+
+typedef struct rw_param_desc {
+    const char *name;
+    const char *purpose;
+    int64_t standard; /* value when not given; 0 often means "derived" */
+    int64_t min, max;
+} rw_param_desc;
+
+typedef struct rw_op_desc {
+    const char *name;
+    const char *purpose; /* one sentence */
+    int32_t arg_cnt;
+    const char *args[4]; /* names of the arguments */
+} rw_op_desc;
+
+typedef struct rw_op { /* one step of a thread's program */
+    int32_t code;      /* index into the table of operations */
+    int32_t reserved;
+    int64_t arg[4];
+} rw_op;
+
+typedef struct rw_invariant_desc {
+    const char *id; /* "I1", "Q5", ... as in docs/invariants.md */
+    const char *claim;
+    int32_t when; /* RW_INSTANT | RW_QUIESCENT | RW_DESTROYED */
+} rw_invariant_desc;
+
+typedef struct rw_violation {
+    char id[8];
+    char text[256]; /* what was met and what was expected */
+    char file[64];  /* of the check or of the code that noticed */
+    int32_t line;
+    int32_t thread; /* -1: not one thread's */
+    int64_t count;  /* times met; only the first text is kept */
+} rw_violation;
+
+typedef struct rw_cell { /* one figure of a snapshot: group[name].field = value */
+    char group[24];
+    char name[40];
+    char field[24];
+    int64_t value;
+} rw_cell;
+
+typedef struct rw_core rw_core;     /* the target's own */
+typedef struct rw_thread rw_thread; /* the target's own: one thread's context */
+
+typedef struct rw_target {
+    int32_t abi; /* RW_TARGET_ABI */
+    const char *name;
+    const rw_param_desc *params;
+    int32_t param_cnt;
+    const rw_op_desc *ops;
+    int32_t op_cnt;
+    const rw_invariant_desc *invariants;
+    int32_t invariant_cnt;
+    const char *const *codes; /* names of non-negative return codes */
+    int32_t code_cnt;
+
+    /* A core, or NULL with one sentence in err. shared_bytes > 0: everything lives in one mapping of that size that
+     * forked processes share. Unknown parameter names are an error. */
+    rw_core *(*create)(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len);
+    /* Destroy the core's parts, judge what must hold afterwards (RW_DESTROYED), keep only the violations. */
+    void (*close)(rw_core *core);
+    /* Free everything, the violations too. Closes first if needed. */
+    void (*destroy)(rw_core *core);
+
+    rw_thread *(*attach)(rw_core *core, int32_t tid); /* NULL: no room. tid: index of the program it runs */
+    void (*detach)(rw_thread *thread);                /* gives back whatever the thread still holds */
+    int64_t (*run)(rw_thread *thread, const rw_op *op);
+
+    /* Judge the invariants of `when`; returns the number of violations recorded so far in all. */
+    int64_t (*check)(rw_core *core, int32_t when);
+    /* Number of checks made for invariant i since create. */
+    int64_t (*checks)(rw_core *core, int32_t invariant);
+    int32_t (*violations)(rw_core *core, rw_violation *out, int32_t max); /* number written */
+    /* Number of cells a snapshot has; writes at most max of them. Quiescent, or torn but race-free. */
+    int32_t (*snapshot)(rw_core *core, rw_cell *out, int32_t max);
+} rw_target;
+
+const rw_target *rw_target_get(void);
+/* cffi: end */
+
+#if defined(__GNUC__)
+#define RW_EXPORT __attribute__((visibility("default")))
+#else
+#define RW_EXPORT
+#endif
+
+#endif
