@@ -1,0 +1,64 @@
+"""What an oracle saw: the closed taxonomy of findings and their fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+KINDS: dict[str, str] = {
+    "data-race": "two threads touched the same memory without order, one of them writing",
+    "use-after-free": "memory was touched after it was freed",
+    "double-free": "memory was freed twice or by a pointer that isn't its start",
+    "out-of-bounds": "memory beside an object was touched",
+    "leak": "memory was still live after the core was destroyed",
+    "accounting": "a label's used or hold differs from its live objects",
+    "invariant": "an invariant of the specification does not hold",
+    "not-linearizable": "no sequential order explains the results",
+    "deadlock": "every thread waits for another",
+    "livelock": "every thread spins",
+    "crash": "the process died of a signal",
+    "hang": "no progress for the stated time",
+    "sanitizer": "another report of a sanitizer",
+    "oom": "running out of memory was not handled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in source code; `file` relative to the sources' root, `line` from 1 (0: unknown)."""
+
+    file: str
+    line: int
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One bug as an oracle saw it. `token` is None until a schedule is known; `bundle` is a folder of the store."""
+
+    kind: str
+    message: str
+    suite: str
+    fingerprint: str
+    locations: tuple[Location, ...] = ()
+    invariant: str | None = None
+    count: int = 1
+    seed: int | None = None
+    token: str | None = None
+    bundle: str | None = None
+    report: str = field(default="")
+
+
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+def fingerprint_of(kind: str, invariant: str | None, locations: tuple[Location, ...], message: str) -> str:
+    """Return a stable name of the bug: kind, invariant and involved functions; 12 hex digits.
+
+    Line numbers are left out where a function is known, so that an unrelated edit above keeps the name. Without any
+    location the message counts, its numbers removed.
+    """
+    places = sorted({f"{place.file}:{place.function or place.line}" for place in locations})
+    parts = [kind, invariant or "", *(places or [_NUMBER.sub("N", message)])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
