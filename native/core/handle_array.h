@@ -22,7 +22,8 @@ typedef struct handle_array {
 } handle_array;
 
 /* Flat: allocates (120 + 8) * max zeroed bytes, the second part being the pool's slots (ha_flat_slots). Segmented:
- * allocates the pointer array only. KV_OK or KV_NO_MEMORY (nothing is left behind). */
+ * allocates the pointer array only; per_block 0: as many as fill HA_BLOCK_BYTES. KV_OK, KV_INVALID (max 0) or
+ * KV_NO_MEMORY; after a failure nothing is left behind. */
 kv_rc ha_init(handle_array *ha, la_alloc *la, kv_thread *t, kv_handles_layout layout, uint32_t max, uint32_t per_block);
 /* Free everything. Callers guarantee that nobody uses a handle any more. Safe after a failed or missing init. */
 void ha_destroy(handle_array *ha);
@@ -30,10 +31,10 @@ void ha_destroy(handle_array *ha);
 void *ha_flat_slots(handle_array *ha);
 
 /* A1: make every block of handle indexes [start, end) exist. Any number of threads at once. False when an allocation
- * fails: blocks already published stay. end is at most max. Always true in the flat layout. */
+ * fails: blocks already published stay; or when end is above max. Always true in the flat layout. */
 bool ha_ensure_blocks(handle_array *ha, kv_thread *t, uint64_t start, uint64_t end);
 
-/* Handle of an index; NULL when its block is not published (never the case below the supplied count). */
+/* Handle of an index; NULL from max on, and when its block is not published (never so below the supplied count). */
 kv_handle *ha_at(handle_array *ha, uint64_t idx);
 /* Index of a handle of this array. */
 uint64_t ha_index(const handle_array *ha, const kv_handle *h);

@@ -17,7 +17,8 @@ typedef struct handle_pool {
     _Alignas(64) _Atomic(uint64_t) pop;  /* consumers' counter */
 } handle_pool;
 
-/* With `slots` NULL the slots are an allocation of their own (label KV_L_MB_HANDLE). KV_OK, KV_NO_MEMORY. */
+/* With `slots` NULL the slots are an allocation of their own (label KV_L_MB_HANDLE); else `slots` are cap zeroed words.
+ * KV_OK, KV_NO_MEMORY, KV_INVALID (cap 0). */
 kv_rc pool_init(handle_pool *p, la_alloc *la, kv_thread *t, uint64_t cap, void *slots);
 void pool_destroy(handle_pool *p); /* safe after a failed or missing init */
 kv_rc pool_push(handle_pool *p, kv_handle *h); /* any thread; KV_OVERFLOW when full */

@@ -1,0 +1,39 @@
+"""One hash over the C sources: says whether a library was built from exactly these files.
+
+Run as a program by the wheel's build (`identity.py NATIVE_FOLDER OUT`), where nothing but the standard library is
+there: it imports nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+_LEFT_OUT = ("tests", "defects")  # folders that no library is made of
+
+
+def source_files(native: Path) -> list[Path]:
+    """Return every C source and header a library is made of, in a fixed order."""
+    files = [path for path in native.rglob("*.[ch]") if path.relative_to(native).parts[0] not in _LEFT_OUT]
+    return sorted(files, key=lambda path: path.relative_to(native).as_posix())
+
+
+def sources_hash(native: Path) -> str:
+    """Return the SHA-256 over the names and contents of the C sources below `native`."""
+    digest = hashlib.sha256()
+    for path in source_files(native):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(native).as_posix()}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _main() -> None:
+    native, out = Path(sys.argv[1]), Path(sys.argv[2])
+    out.write_text(json.dumps({"format": 1, "sources": sources_hash(native)}) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main()

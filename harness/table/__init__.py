@@ -1,0 +1,9 @@
+"""The pull request's memory table, measured from real allocations of the core in both layouts."""
+
+from __future__ import annotations
+
+from harness.table.measure import BUCKETS_AFTER, BUCKETS_BEFORE, MIN_MEMORY, measure
+from harness.table.text import to_text
+from harness.table.value import Table
+
+__all__ = ["BUCKETS_AFTER", "BUCKETS_BEFORE", "MIN_MEMORY", "Table", "measure", "to_text"]

@@ -1,0 +1,38 @@
+"""The public names of racewash: suites and users import only this module."""
+
+from __future__ import annotations
+
+from harness.model.finding import KINDS, Finding, Location, fingerprint_of
+from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
+from harness.model.outcome import Outcome, Snapshot, SuiteResult, Violation
+from harness.model.problem import Problem
+from harness.model.rng import Rng
+from harness.model.scenario import Op, Program, Scenario, scenario_from_json
+from harness.model.suite import Shape, Suite
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "KINDS",
+    "PARTS",
+    "Finding",
+    "Layout",
+    "Location",
+    "Op",
+    "Outcome",
+    "Problem",
+    "Program",
+    "Rng",
+    "Scenario",
+    "Shape",
+    "Snapshot",
+    "Suite",
+    "SuiteResult",
+    "Violation",
+    "__version__",
+    "fingerprint_of",
+    "parse_layout",
+    "scenario_from_json",
+]

@@ -1,0 +1,88 @@
+"""Write the page of a stored run: one HTML file without any reference to the network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.model.problem import Problem
+from harness.store import read_findings, read_run
+from reports import view
+
+
+def render(run_dir: Path, out: Path) -> Path:
+    """Write the report of the run in `run_dir` to `out` and return it. Raises Problem when there is nothing to read."""
+    page = to_html(run_dir)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"the report can't be written to {out}: {error.strerror}") from error
+    return out
+
+
+def to_html(run_dir: Path) -> str:
+    """Return the report of the run in `run_dir` as HTML."""
+    run: dict[str, Any] = read_run(run_dir)
+    findings = [msgspec.to_builtins(finding) for finding in read_findings(run_dir)]
+    run = {**run, "findings": findings}
+    suites = view.suites_of(run)
+    stored = newest_table(run_dir)
+    environment = Environment(
+        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(amount=view.amount, count=view.count, duration=view.duration)
+    return environment.get_template("report.html").render(
+        run=run,
+        name=run_dir.name,
+        facts=_facts(run),
+        suites=suites,
+        percentiles=[name for name, _ in view.PERCENTILES],
+        rates=view.rate_chart(suites),
+        latencies=view.latency_chart(suites),
+        invariants=view.invariants_of(run),
+        findings=[view.finding_of(finding, _scenario(run_dir, finding["fingerprint"])) for finding in findings],
+        memory=view.memory_of(stored) if stored else None,
+    )
+
+
+def newest_table(run_dir: Path) -> dict[str, Any] | None:
+    """Return the newest table that `racewash table --store` kept in the run's store, None without one."""
+    tables = sorted((run_dir.parent.parent / "tables").glob("*.json"))
+    if not tables:
+        return None
+    try:
+        table: dict[str, Any] = json.loads(tables[-1].read_bytes())
+    except (OSError, ValueError) as error:
+        raise Problem(f"the stored table {tables[-1]} can't be read: {error}") from error
+    return table
+
+
+def _scenario(run_dir: Path, fingerprint: str) -> str:
+    path = run_dir / "findings" / fingerprint / "scenario.json"
+    if not path.is_file():
+        return ""
+    return json.dumps(json.loads(path.read_bytes()), indent=1)
+
+
+def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what identifies the run, as far as it was stored."""
+    build = run.get("build") or {}
+    build = build if isinstance(build, dict) else {"identity": build}
+    facts = [
+        ("Command", " ".join(run["argv"]) if run.get("argv") else run.get("again") or run.get("command")),
+        ("Build", build.get("kind") or run.get("sanitizer")),
+        ("Build identity", build.get("identity")),
+        ("Compiler", build.get("compiler")),
+        ("Seed", run.get("seed")),
+        ("Duration", f"{run['seconds']:.1f} s" if "seconds" in run else None),
+        ("Threads", run.get("threads")),
+        ("Processes", run.get("processes")),
+        ("Layout", run.get("layout")),
+        ("racewash", run.get("version")),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]

@@ -1,0 +1,25 @@
+"""Supply: threads hand handle ranges to the pool while others take handles from it, up to the maximum."""
+
+from __future__ import annotations
+
+from racewash import Scenario, Shape, Suite
+from suites._draw import scenario
+
+SUPPLIER = {"supply": 8, "ensure": 1, "alloc_mb": 2, "free_mb": 2}
+TAKER = {"alloc_mb": 6, "fill_mb": 2, "free_mb": 5, "supply": 1}
+GIVER = {"alloc_mb": 3, "free_mb": 3, "reclaim": 3, "purge": 3, "check_now": 1}
+
+
+def generate(seed: int, shape: Shape) -> Scenario:
+    """More slots than handles: the pool is often empty, and soon everything is supplied."""
+    return scenario("supply", seed, shape, (SUPPLIER, TAKER, GIVER))
+
+
+SUITE = Suite(
+    name="supply",
+    purpose="try_supply_mb races itself and the pool's takers and givers: no handle is lost, doubled or handed out early.",
+    oracles=("invariants", "accounting", "sanitizer"),
+    invariants=("I1", "I3", "I4", "I5", "Q1", "Q2"),
+    generate=generate,
+    modes=("threads", "shared"),
+)
