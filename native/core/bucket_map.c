@@ -195,8 +195,7 @@ static kv_rc make_buckets(bucket_map *m, kv_thread *t) {
         return KV_OK;
     }
     for (uint32_t i = 0; i < m->bucket_cnt; i++) {
-        m->buckets[i].nodes =
-            la_zalloc(m->la, t, 0, LA_CTX_DEFAULT, KV_L_MAP_BKT, m->bucket_size * sizeof(bm_link));
+        m->buckets[i].nodes = la_zalloc(m->la, t, 0, LA_CTX_DEFAULT, KV_L_MAP_BKT, m->bucket_size * sizeof(bm_link));
         if (m->buckets[i].nodes == NULL) {
             return KV_NO_MEMORY; /* those made are found by their pointers */
         }

@@ -6,8 +6,8 @@
  * writer dies; the hazard-version header says why seq_cst.
  *
  * Where ours differs from the source, so that get is linearizable: a node that takes the place of another (overwrite,
- * move, fragment copy) takes its very place in the chain; linking at the head and unlinking afterwards would let a reader
- * that has passed the head meet neither. And a miss that met a retired node of the same hash looks again under
+ * move, fragment copy) takes its very place in the chain; linking at the head and unlinking afterwards would let a
+ * reader that has passed the head meet neither. And a miss that met a retired node of the same hash looks again under
  * the lock: a move under way might be about to bring that pair back into an LFU block.
  * Source of the algorithm: OceanBase seekdb, src/share/cache/ob_kvcache_map.cpp.
  */

@@ -47,8 +47,8 @@ static kv_link *find_before(dlist *l, kv_link *x, bool by_hint) {
     return at;
 }
 
-/* Tell x's hint about p, its predecessor a moment ago. Whoever overwrites a better hint puts that one back: the exchange
- * hands it over. */
+/* Tell x's hint about p, its predecessor a moment ago. Whoever overwrites a better hint puts that one back: the
+ * exchange hands it over. */
 static void correct_prev(kv_link *x, kv_link *p) {
     for (;;) {
         kv_link *old = link_of(at_xchg(&x->prev, (uintptr_t)p, acq_rel));

@@ -13,9 +13,10 @@
  *
  * Where ours differs from the source: there a hint is followed blindly. A corrector that stalls can write a hint to a
  * link deleted meanwhile; a later section reads that hint, the corrector repairs it and leaves, the grace period of the
- * deleted link ends, and the later section follows a reused link: a walk through the pool's null, through another list, or
- * for ever. A grace period covers what was reachable by next, not by prev. Here a hint is only where the search starts:
- * links are type-stable, the search from a hint is short and ends at 0, and the search from the head is the other way.
+ * deleted link ends, and the later section follows a reused link: a walk through the pool's null, through another list,
+ * or for ever. A grace period covers what was reachable by next, not by prev. Here a hint is only where the search
+ * starts: links are type-stable, the search from a hint is short and ends at 0, and the search from the head is the
+ * other way.
  * Source of the algorithm: OceanBase oblib, the list of ObKVCacheStore's memory-block handles.
  */
 #ifndef RACEWASH_DLIST_H

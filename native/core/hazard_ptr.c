@@ -44,8 +44,8 @@ static bool alive(kv_handle *h, int64_t seq) {
     return (seq == ANY_SEQ || at_load(&h->seq_num, seq_cst) == seq) && at_load(&h->status, seq_cst) != KV_FREE;
 }
 
-/* A count in the handle. W19: upstream frees in whatever drops the last count, and a mismatch's decrement does not; here
- * only reclaim frees, so a decrement of any kind can at most delay it to the next reclaim. */
+/* A count in the handle. W19: upstream frees in whatever drops the last count, and a mismatch's decrement does not;
+ * here only reclaim frees, so a decrement of any kind can at most delay it to the next reclaim. */
 static kv_rc protect_count(kv_handle *h, int64_t seq, hp_holder *out) {
     at_add(&h->ref_cnt, 1, seq_cst); /* before the re-check in the total order; reclaim loads it after seq_num + 1 */
     if (!alive(h, seq)) {
@@ -111,8 +111,8 @@ void hp_release(hp_domain *d, kv_thread *t, hp_holder *holder) {
     hpt_put(d, t, hp);
 }
 
-/* Turn src into a share in its hazard pointer. W16: upstream keeps raw pointer and control block in one union and converts
- * the source while the raw pointer is still in it; here they are separate fields. */
+/* Turn src into a share in its hazard pointer. W16: upstream keeps raw pointer and control block in one union and
+ * converts the source while the raw pointer is still in it; here they are separate fields. */
 static bool make_shared(hp_domain *d, kv_thread *t, hp_holder *src) {
     hp_shared *shared = la_malloc(d->la, t, 0, LA_CTX_DEFAULT, KV_L_HAZ_PTR, sizeof *shared);
     if (shared == NULL) {
@@ -127,7 +127,8 @@ static bool make_shared(hp_domain *d, kv_thread *t, hp_holder *src) {
 
 kv_rc hp_share(hp_domain *d, kv_thread *t, hp_holder *src, hp_holder *dst) {
     if (d->mode == KV_PROTECT_REFCNT) {
-        /* Relaxed: src's count, dropped by release after this one in the same word, keeps it from reading 0 meanwhile. */
+        /* Relaxed: src's count, dropped by release after this one in the same word, keeps it from reading 0
+         * meanwhile. */
         at_add(&src->handle->ref_cnt, 1, relaxed);
         dst->handle = src->handle;
         return KV_OK;
@@ -155,8 +156,8 @@ static void push_retired(hp_domain *d, kv_handle *first, kv_handle *last) {
     } while (!at_cas_weak(&d->retired, &head, first, release, relaxed));
 }
 
-/* The one step that decides who retires, and the incarnation's end. Both seq_cst: they precede the scan. W10: upstream's
- * batch form reads seq_num and stores it relaxed; here both forms use this. */
+/* The one step that decides who retires, and the incarnation's end. Both seq_cst: they precede the scan. W10:
+ * upstream's batch form reads seq_num and stores it relaxed; here both forms use this. */
 static bool end_incarnation(kv_handle *h) {
     int64_t full = KV_FULL;
     if (!at_cas(&h->status, &full, KV_FREE, seq_cst, relaxed)) {
@@ -206,8 +207,8 @@ static void mark_bit(hp_domain *d, void *arg, kv_handle *h) {
 
 static bool protected_now(hp_domain *d, kv_handle *h) {
     if (d->mode == KV_PROTECT_REFCNT) {
-        /* After seq_num + 1 in the total order: a protector counted later sees the retirement and gives up. Acquires the
-         * releases of all earlier holders: the counts are one unbroken chain of read-modify-writes. */
+        /* After seq_num + 1 in the total order: a protector counted later sees the retirement and gives up. Acquires
+         * the releases of all earlier holders: the counts are one unbroken chain of read-modify-writes. */
         return at_load(&h->ref_cnt, seq_cst) != 0;
     }
     uint64_t idx = ha_index(d->handles, h);
@@ -215,8 +216,8 @@ static bool protected_now(hp_domain *d, kv_handle *h) {
 }
 
 uint32_t hp_reclaim(hp_domain *d, kv_thread *t, hp_bytes_fn bytes, hp_reclaim_fn fn, void *arg) {
-    /* "Nothing retired" is judged by the list itself. Upstream asks the byte counter, which may lag behind the push or dip
-     * below zero, and so passes over handles that are there. */
+    /* "Nothing retired" is judged by the list itself. Upstream asks the byte counter, which may lag behind the push or
+     * dip below zero, and so passes over handles that are there. */
     if (at_load(&d->retired, relaxed) == NULL) {
         return 0;
     }

@@ -1,11 +1,11 @@
 /* Hazard pointers: protect a handle's incarnation, and with it its memory block (A6 - A8).
  *
  * Order that makes it right. Reader: store the handle into its hazard pointer (seq_cst), then load status / seq_num
- * (seq_cst). Reclaimer: status = FREE and seq_num + 1 (seq_cst), then load every hazard pointer (seq_cst). In the single
- * total order of these operations either the reader sees the retirement and backs off, or the reclaimer sees the
+ * (seq_cst). Reclaimer: status = FREE and seq_num + 1 (seq_cst), then load every hazard pointer (seq_cst). In the
+ * single total order of these operations either the reader sees the retirement and backs off, or the reclaimer sees the
  * hazard pointer and keeps the handle. By status instead of seq_num the same holds: status USING or FULL seen after the
- * store is that of an incarnation not retired yet. Reference-count mode: the same with ref_cnt + 1 (seq_cst) in place of
- * the store and a seq_cst load of ref_cnt in place of the scan.
+ * store is that of an incarnation not retired yet. Reference-count mode: the same with ref_cnt + 1 (seq_cst) in place
+ * of the store and a seq_cst load of ref_cnt in place of the scan.
  *
  * What KV_OK promises until release: the incarnation's block is not freed, the handle not reset, and both may be read.
  * Contents: by status, the re-check reads the store (release) that made the handle USING as its last step, or a
@@ -14,7 +14,7 @@
  * End: release stores null with release order, the scan's load acquires it (or any later store to the same hazard
  * pointer, whose owners follow one another by program order or the free lists' lock), and only then the callback frees.
  * Protection is of the block, not of the status: a protected incarnation may be retired at any time.
- * Source: M. Michael, "Hazard Pointers" (2004); OceanBase seekdb, ob_kvcache_hazard_pointer; here by index and bitmap.
+ * Source: M. Michael, "Hazard Pointers" (2004); OceanBase seekdb, ob_kvcache_hazard_domain.cpp; here by bitmap.
  */
 #ifndef RACEWASH_HAZARD_PTR_H
 #define RACEWASH_HAZARD_PTR_H
@@ -83,7 +83,8 @@ uint32_t hp_retire_batch(hp_domain *d, kv_handle **h, const uint64_t *bytes, uin
 typedef uint64_t (*hp_bytes_fn)(const kv_handle *h);
 typedef void (*hp_reclaim_fn)(void *arg, kv_thread *t, kv_handle *h);
 /* A8. Calls back, under the bitmap lock, for every retired handle that no hazard pointer (or count) protects; puts the
- * rest back. The callback must neither reclaim nor allocate in a way that could start a sync wash. Handles reclaimed. */
+ * rest back. The callback must neither reclaim nor allocate in a way that could start a sync wash. Handles
+ * reclaimed. */
 uint32_t hp_reclaim(hp_domain *d, kv_thread *t, hp_bytes_fn bytes, hp_reclaim_fn fn, void *arg);
 /* The tiny allocator's wash: free blocks all of whose hazard pointers are free. Bytes freed. */
 uint64_t hp_wash(hp_domain *d);

@@ -26,8 +26,9 @@ static void link_common(hp_domain *d, hp_block *b) {
     d->common = b;
 }
 
-/* Fill the cache from existing blocks; when the common list is empty, from those that rest (see hp_wash) too: a new block
- * is made only when no hazard pointer is free. free_lock alone is enough to walk the blocks: removing one takes both. */
+/* Fill the cache from existing blocks; when the common list is empty, from those that rest (see hp_wash) too: a new
+ * block is made only when no hazard pointer is free. free_lock alone is enough to walk the blocks: removing one takes
+ * both. */
 static bool refill(hp_domain *d, kv_thread *t) {
     (void)prim_lock(&d->free_lock);
     if (d->common == NULL) {
@@ -129,8 +130,8 @@ static void unlink_block(hp_domain *d, hp_block *prev, hp_block *b) {
     at_sub(&d->block_cnt, 1, relaxed);
 }
 
-/* Free what is entirely free; hand out from blocks less than 3/4 free; let the others rest until they are free or needed.
- * A hazard pointer in a thread's cache or in use is in no block's list, so its block is not entirely free. */
+/* Free what is entirely free; hand out from blocks less than 3/4 free; let the others rest until they are free or
+ * needed. A hazard pointer in a thread's cache or in use is in no block's list, so its block is not entirely free. */
 uint64_t hp_wash(hp_domain *d) {
     hp_block *dead = NULL, *prev = NULL, *next;
     (void)prim_lock(&d->wash_lock);

@@ -1,15 +1,15 @@
 /* Private to hazard_ptr.c and hp_tiny.c: the tiny allocator of hazard pointers (A6).
  *
- * Blocks of one 8 KB allocator block each, per_block hazard pointers in it. A free hazard pointer is either in a thread's
- * cache (kv_thread.hp_free, no lock, no shared word: the fast path) or in its block's own free list. Caches are filled and
- * emptied in batches under free_lock.
+ * Blocks of one 8 KB allocator block each, per_block hazard pointers in it. A free hazard pointer is either in a
+ * thread's cache (kv_thread.hp_free, no lock, no shared word: the fast path) or in its block's own free list. Caches
+ * are filled and emptied in batches under free_lock.
  *
  * Why a lock where the source has lock-free lists: a lock-free pop of a block would meet ABA as soon as the wash frees
- * blocks, and the lock is taken once per batch, by nobody who stays within its cache. A scan holds the wash lock alone, so
- * batches and new blocks never wait for a scan (hpt_push in hp_tiny.c says why a scan may miss a new block).
+ * blocks, and the lock is taken once per batch, by nobody who stays within its cache. A scan holds the wash lock alone,
+ * so batches and new blocks never wait for a scan (hpt_push in hp_tiny.c says why a scan may miss a new block).
  *
  * Lock order: wash_lock, free_lock; neither is held while the label allocator is called.
- * Source of the algorithm: OceanBase oblib, lib/hazard pointer's tiny object allocator.
+ * Source of the algorithm: OceanBase seekdb, the allocator behind src/share/cache/ob_kvcache_hazard_domain.cpp.
  */
 #ifndef RACEWASH_HP_TINY_H
 #define RACEWASH_HP_TINY_H
@@ -29,8 +29,8 @@ enum { HP_BLOCK_BYTES = 8192 - 256, HP_BLOCK_HEADER = 40 };
 _Static_assert(sizeof(hp_block) == HP_BLOCK_HEADER, "header of a block of hazard pointers");
 _Static_assert(sizeof(kv_hazptr) == 24, "hazard pointer");
 
-/* A hazard pointer that protects nothing: from the thread's cache, else from the blocks, else from a new block. NULL when
- * a new block can't be allocated. */
+/* A hazard pointer that protects nothing: from the thread's cache, else from the blocks, else from a new block. NULL
+ * when a new block can't be allocated. */
 kv_hazptr *hpt_get_slow(hp_domain *d, kv_thread *t);
 static inline kv_hazptr *hpt_get(hp_domain *d, kv_thread *t) {
     kv_hazptr *hp = t->hp_free;

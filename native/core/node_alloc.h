@@ -23,20 +23,21 @@ typedef struct node_alloc {
     const kv_env *env;
     uint32_t tenant;
     uint32_t block_bytes;
-    _Atomic(uintptr_t) arena;       /* the open block or 0; lowest bit: which of arena_refs its readers use */
+    _Atomic(uintptr_t) arena; /* the open block or 0; lowest bit: which of arena_refs its readers use */
     _Atomic(int64_t) arena_refs[2]; /* threads looking at the arena's block right now */
     _Atomic(int64_t) block_cnt;
-    _Atomic(int64_t) live_bytes;      /* items' bytes, headers included */
+    _Atomic(int64_t) live_bytes; /* items' bytes, headers included */
 } node_alloc;
 
 kv_rc na_init(node_alloc *na, la_alloc *la, const kv_env *env, uint32_t tenant, uint32_t block_bytes);
 /* Close the open block. Blocks with live items stay (they are leaks, visible in the label). */
 void na_destroy(node_alloc *na);
 /* 16-byte aligned; NULL when out of memory. Lock-free but for the label allocator, which a fresh block needs (it may
- * start the sync wash), and for the closer's wait. An item larger than a block gets a block of its own, closed at birth. */
+ * start the sync wash), and for the closer's wait. An item larger than a block gets a block of its own, closed at
+ * birth. */
 void *na_alloc(node_alloc *na, kv_thread *t, size_t size);
-/* KV_OK, or KV_WRONG_OWNER (reported as Q7, item kept), also for what is not a live item. An open block whose live bytes
- * fall to 0 is closed at once. The item's bytes are overwritten, so that a late reader is noticed. */
+/* KV_OK, or KV_WRONG_OWNER (reported as Q7, item kept), also for what is not a live item. An open block whose live
+ * bytes fall to 0 is closed at once. The item's bytes are overwritten, so that a late reader is noticed. */
 kv_rc na_free(node_alloc *na, void *item);
 /* True when the item's block is closed and less than 80 % of it is live. */
 bool na_fragmented(const void *item);

@@ -8,15 +8,15 @@
  * (3) the increment, (4) the scan: the clock first, then every slot, (5) a section's entry: load the clock, exchange a
  * slot idle -> clock, then load links. c counts as quiescent when the scan met a clock above c and no slot at or below.
  * Take a section open after the scan's look at its slot. If the scan saw the section, its value is above c: its clock
- * load comes after an increment that comes after (2), hence after (1), and its link loads cannot meet the link. If the scan
- * did not see it, the exchange comes after the scan's look, which comes after the scan's clock load (above c), after
- * (2), after (1): the same. Therefore the result may be kept: the low-water mark says that for every clock below it
- * such a scan has been made. A thread that read an old clock and stores it late shows a value below the mark, but it
+ * load comes after an increment that comes after (2), hence after (1), and its link loads cannot meet the link. If the
+ * scan did not see it, the exchange comes after the scan's look, which comes after the scan's clock load (above c),
+ * after (2), after (1): the same. Therefore the result may be kept: the low-water mark says that for every clock below
+ * it such a scan has been made. A thread that read an old clock and stores it late shows a value below the mark, but it
  * entered after that scan looked at its slot, so it cannot meet what was noted below the mark; for clocks not below the
  * mark its old value only delays.
- * Why accesses end before reuse: a section's end is a release store, the scan acquires it (or a later entry into the slot,
- * which did), the mark is raised by release exchanges and read with acquire.
- * Source of the algorithm: OceanBase oblib, lib/allocator/ob_qsync.h, ob_retire_station.h.
+ * Why accesses end before reuse: a section's end is a release store, the scan acquires it (or a later entry into the
+ * slot, which did), the mark is raised by release exchanges and read with acquire.
+ * Source of the algorithm: OceanBase oblib, lib/allocator/ob_retire_station.h.
  */
 #ifndef RACEWASH_RETIRE_H
 #define RACEWASH_RETIRE_H
@@ -60,8 +60,8 @@ typedef struct rs_slot {
     uint64_t retire_clock; /* clock that must be quiescent before `retire` may be handed out */
 } rs_slot;
 
-/* Called for each handle whose grace period is over (resets it and pushes it to the pool). Slot lock held, so it must not
- * retire or purge itself. retire_link is null already. */
+/* Called for each handle whose grace period is over (resets it and pushes it to the pool). Slot lock held, so it must
+ * not retire or purge itself. retire_link is null already. */
 typedef void (*rs_reuse_fn)(void *arg, kv_handle *h);
 
 typedef struct retire_station {
@@ -73,7 +73,8 @@ typedef struct retire_station {
     rs_slot *slots;
 } retire_station;
 
-kv_rc rs_init(retire_station *rs, la_alloc *la, kv_thread *t, qclock *q, uint32_t slot_cnt, rs_reuse_fn reuse, void *arg);
+kv_rc rs_init(retire_station *rs, la_alloc *la, kv_thread *t, qclock *q, uint32_t slot_cnt, rs_reuse_fn reuse,
+              void *arg);
 void rs_destroy(retire_station *rs); /* does not hand out: purge first; safe after a failed or missing init */
 /* Take a handle already unlinked. More than `limit` waiting in the thread's slot: waits for the grace period and
  * hands the older ones out. Never inside a QClock section. */
