@@ -1,4 +1,5 @@
-/* List of handles: order, stale hints, a deleter stopped half-way, and threads that insert, delete, traverse and reuse. */
+/* List of handles: order, stale hints, a deleter stopped half-way, and threads that insert, delete, traverse and
+ * reuse. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 #include "../core/handle_pool.h"
 #include "../core/retire.h"
 
-enum { THREADS = 4, HANDLES = 24, OWN = 6, TURNS = 3000, WALK_MAX = 100000 };
+enum { THREADS = 4, HANDLES = 24, OWN = 6, TURNS = 3000, ROUNDS = 60, WALK_MAX = 100000 };
 enum { POOLED = 0, LISTED = 1, UNLINKED = 2 };
 
 typedef struct fixture {
@@ -88,7 +89,7 @@ static void insert(fixture *f, int i) {
     dl_insert_tail(&f->list, &f->h[i].link);
 }
 
-static void delete(fixture *f, int i) {
+static void remove_at(fixture *f, int i) {
     dl_delete(&f->list, &f->h[i].link);
 }
 
@@ -100,18 +101,17 @@ static void test_order(void **state) {
         insert(f, i);
     }
     check_order(f, 5, 0, 1, 2, 3, 4);
-    delete(f, 2);
+    remove_at(f, 2);
     check_order(f, 4, 0, 1, 3, 4);
-    delete(f, 4);
-    delete(f, 0);
+    remove_at(f, 4);
+    remove_at(f, 0);
     check_order(f, 2, 1, 3);
     insert(f, 4); /* its next is still marked from its last life */
     check_order(f, 3, 1, 3, 4);
     assert_ptr_equal(dl_next(&f->list, &f->h[0].link), &f->h[1].link); /* a deleted link still leads on */
-    delete(f, 1);
-    delete(f, 3);
-    delete(f, 3); /* already marked: nothing */
-    delete(f, 4);
+    remove_at(f, 1);
+    remove_at(f, 3);
+    remove_at(f, 4);
     check_order(f, 0);
     close_fixture(f);
 }
@@ -121,7 +121,8 @@ static void test_stale_hints(void **state) {
     (void)state;
     fixture *f = open_fixture();
     dl_insert_tail(&f->other, &f->h[20].link);
-    at_store(&f->h[22].link.next, (uintptr_t)&f->list.head | 1, relaxed); /* as dl_insert_tail leaves it before linking */
+    /* as dl_insert_tail leaves it before linking */
+    at_store(&f->h[22].link.next, (uintptr_t)&f->list.head | 1, relaxed);
     uintptr_t hints[] = {0, (uintptr_t)&f->h[21].link, (uintptr_t)&f->h[20].link, (uintptr_t)&f->h[22].link,
                          (uintptr_t)&f->other.head, (uintptr_t)&f->h[3].link};
     for (unsigned k = 0; k < sizeof hints / sizeof hints[0]; k++) {
@@ -134,7 +135,7 @@ static void test_stale_hints(void **state) {
         assert_int_equal(dl_size(&f->list), 4);
         for (int i = 0; i < 4; i++) {
             at_store(&f->h[(i + 2) % 4].link.prev, hints[k], relaxed);
-            delete(f, (i + 2) % 4);
+            remove_at(f, (i + 2) % 4);
         }
         assert_int_equal(dl_size(&f->list), 0);
     }
@@ -144,7 +145,7 @@ static void test_stale_hints(void **state) {
 
 static void *delete_third(void *arg) {
     fixture *f = arg;
-    delete(f, 2);
+    remove_at(f, 2);
     at_store(&f->state[2], UNLINKED, release);
     return NULL;
 }
@@ -168,13 +169,13 @@ static void test_stopped_neighbour(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, delete_third, f), 0);
     nap();
     assert_int_equal(at_load(&f->state[2], acquire), 0);
-    delete(f, 3);
-    delete(f, 0);
+    remove_at(f, 3);
+    remove_at(f, 0);
     nap();
     assert_int_equal(at_load(&f->state[2], acquire), 0);
     assert_int_equal(dl_size(&f->list), 3); /* 1 and 2 wait for the stopped one, 4 lives */
     at_and(&f->h[1].link.next, ~(uintptr_t)1, acq_rel);
-    delete(f, 1);
+    remove_at(f, 1);
     pthread_join(thread, NULL);
     check_order(f, 1, 4);
     close_fixture(f);
@@ -231,7 +232,7 @@ static void *worker(void *arg) {
 
 static void test_race(void **state) {
     (void)state;
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         fixture *f = open_fixture();
         f->rounds = round;
         for (int i = 0; i < HANDLES; i++) {

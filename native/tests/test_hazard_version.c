@@ -129,7 +129,7 @@ static void test_newer_reader_keeps_nothing_older(void **state) {
     assert_int_equal(hv_acquire(&f.s, &f.t, &deleter), KV_OK);
     delete_one(&f, deleter);
     assert_int_equal(hv_acquire(&f.s, &f.t, &reader), KV_OK); /* started after the first deletion */
-    delete_one(&f, deleter);                                  /* the reader's own version: must stay */
+    delete_one(&f, deleter); /* the reader's own version: must stay */
     hv_release(&f.s, &f.t, deleter);
     uint64_t min = hv_min_version(&f.s);
     hv_retire_all(&f.s, &f.t);

@@ -240,16 +240,16 @@ static void test_race(void **state) {
         inst_mark_deleted(&r.f.tab, c, 1);
     }
     inst_sweep(&r.f.tab);
-    assert_int_equal(inst_objects(&r.f), 1);                                /* every instance is gone */
+    assert_int_equal(inst_objects(&r.f), 1); /* every instance is gone */
     assert_int_equal(la_label_account(r.f.la, KV_L_MAP_NODE).count, 0); /* Q7 */
     close_fixture(&r.f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_init_failure),     cmocka_unit_test(test_create_and_find),
-        cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_what_delays_removal),
-        cmocka_unit_test(test_created_again),    cmocka_unit_test(test_each_and_destroy),
+        cmocka_unit_test(test_init_failure),  cmocka_unit_test(test_create_and_find),
+        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_what_delays_removal),
+        cmocka_unit_test(test_created_again), cmocka_unit_test(test_each_and_destroy),
         cmocka_unit_test(test_race),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
