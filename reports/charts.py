@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-LABEL_WIDTH, PLOT_WIDTH, RIGHT = 168, 470, 92  # user units of a chart 730 wide
+WIDTH, LABEL_WIDTH, PLOT_WIDTH = 730, 168, 470  # user units; right of the plot is room for the last value
 ROW = 34
 
 
@@ -66,17 +66,17 @@ class StepChart:
 
 
 def bars(title: str, summary: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
-         text: Callable[[float], str]) -> RowChart:  # fmt: skip
-    """Horizontal bars from zero; each row has one bar a series."""
-    steps = nice_steps(max((value for _, series in rows for _, value in series), default=0.0))
+         text: Callable[[float], str], tick: Callable[[float], str], unit: float = 1.0) -> RowChart:  # fmt: skip
+    """Horizontal bars from zero, grid lines at round numbers of `unit`; each row has one bar a series."""
+    steps = nice_steps(max((value for _, series in rows for _, value in series), default=0.0), unit)
     scale = PLOT_WIDTH / steps[-1]
     bar = max(ROW, 12 + 18 * max((len(series) for _, series in rows), default=1))
     drawn = tuple(
         Row(name, 8 + i * bar, tuple(Mark(value * scale, text(value), label) for label, value in series))
         for i, (name, series) in enumerate(rows)
     )
-    ticks = tuple(Tick(LABEL_WIDTH + value * scale, text(value)) for value in steps)
-    return RowChart(title, summary, drawn, ticks, LABEL_WIDTH, LABEL_WIDTH + PLOT_WIDTH + RIGHT, 8 + bar * len(rows) + 26)
+    ticks = tuple(Tick(LABEL_WIDTH + value * scale, tick(value)) for value in steps)
+    return RowChart(title, summary, drawn, ticks, LABEL_WIDTH, WIDTH, 34 + bar * len(rows))
 
 
 def ranges(title: str, summary: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
@@ -95,33 +95,34 @@ def ranges(title: str, summary: str, rows: Sequence[tuple[str, Sequence[tuple[st
         for i, (name, series) in enumerate(rows)
     )
     ticks = tuple(Tick(place(10.0**power), text(10.0**power)) for power in range(low, high + 1))
-    return RowChart(title, summary, drawn, ticks, LABEL_WIDTH, LABEL_WIDTH + PLOT_WIDTH + RIGHT, 8 + ROW * len(rows) + 26)
+    return RowChart(title, summary, drawn, ticks, LABEL_WIDTH, WIDTH, 34 + ROW * len(rows))
 
 
 def stairs(title: str, summary: str, points: Sequence[tuple[int, int]], x_name: str,
-           text: Callable[[float], str]) -> StepChart:  # fmt: skip
+           text: Callable[[float], str], tick: Callable[[float], str], unit: float = 1.0) -> StepChart:  # fmt: skip
     """A staircase over equal steps of x: the value stays until the next point."""
-    left, width, height, bottom = 86, 730, 250, 214
+    left, width, height, bottom = 86, WIDTH, 250, 214
     last = max((x for x, _ in points), default=1) or 1
-    steps = nice_steps(max((y for _, y in points), default=0))
+    steps = nice_steps(max((y for _, y in points), default=0), unit)
     across, up = (width - left - 24) / last, (bottom - 14) / steps[-1]
     placed = [(left + x * across, bottom - y * up, text(y)) for x, y in points]
-    path = " ".join(
-        f"M{x:.1f} {y:.1f}" if i == 0 else f"H{x:.1f} V{y:.1f}" for i, (x, y, _) in enumerate(placed)
-    )
+    path = " ".join(f"M{x:.1f} {y:.1f}" if i == 0 else f"H{x:.1f} V{y:.1f}" for i, (x, y, _) in enumerate(placed))
     x_ticks = tuple(Tick(x, str(point[0])) for (x, _, _), point in zip(placed, points, strict=True))
-    y_ticks = tuple(Tick(bottom - value * up, text(value)) for value in steps)
+    y_ticks = tuple(Tick(bottom - value * up, tick(value)) for value in steps)
     return StepChart(title, summary, path, tuple(placed), x_ticks, y_ticks, x_name, left, width, height)
 
 
-def nice_steps(highest: float) -> list[float]:
-    """Return grid values from 0 to at least `highest`, 3 to 6 of them, in steps of 1, 2 or 5 times a power of ten.
+def nice_steps(highest: float, unit: float = 1.0) -> list[float]:
+    """Return 3 to 6 grid values from 0 to at least `highest`, in steps of 1, 2 or 5 times a power of ten units.
 
     >>> nice_steps(830)
     [0.0, 200.0, 400.0, 600.0, 800.0, 1000.0]
+    >>> nice_steps(3 * 1024, unit=1024)
+    [0.0, 1024.0, 2048.0, 3072.0]
     """
-    if highest <= 0:
-        return [0.0, 1.0]
-    power = 10.0 ** math.floor(math.log10(highest / 5))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor * 5 >= highest)
-    return [step * i for i in range(math.ceil(highest / step) + 1)]
+    most = highest / unit
+    if most <= 0:
+        return [0.0, unit]
+    power = 10.0 ** math.floor(math.log10(most / 5))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor * 5 >= most)
+    return [step * i * unit for i in range(math.ceil(most / step) + 1)]

@@ -33,7 +33,11 @@ def to_html(run_dir: Path) -> str:
     suites = view.suites_of(run)
     stored = newest_table(run_dir)
     environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(amount=view.amount, count=view.count, duration=view.duration)
     return environment.get_template("report.html").render(

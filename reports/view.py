@@ -137,7 +137,10 @@ def latency_chart(suites: Sequence[SuiteView]) -> RowChart | None:
     if not rows:
         return None
     worst = max(rows, key=lambda row: row[1][-1][1])
-    summary = f"Latency percentiles by suite on a logarithmic axis; the largest p99.9 is {duration(worst[1][-1][1])} in {worst[0]}."
+    summary = (
+        "Latency percentiles by suite on a logarithmic axis; "
+        f"the largest p99.9 is {duration(worst[1][-1][1])} in {worst[0]}."
+    )
     return ranges("Latency of one operation", summary, rows, duration)
 
 
@@ -147,7 +150,7 @@ def rate_chart(suites: Sequence[SuiteView]) -> RowChart | None:
         return None
     best = max(suites, key=lambda suite: suite.per_second)
     summary = f"Operations a second by suite; the most, {count(best.per_second)}, in {best.name}."
-    return bars("Operations a second", summary, [(s.name, [("rate", s.per_second)]) for s in suites], count)
+    return bars("Operations a second", summary, [(s.name, [("rate", s.per_second)]) for s in suites], count, count)
 
 
 def memory_of(table: dict[str, Any]) -> MemoryView:
@@ -162,15 +165,22 @@ def memory_of(table: dict[str, Any]) -> MemoryView:
     told = "; ".join(f"{name} from {amount(series[0][1])} to {amount(series[1][1])}" for name, series in data)
     growth = tuple(table["growth"])
     steps = sorted({point["step"] for point in growth[1:]})
-    climbs = f"CACHE_MB_HANDLE after each block of handles: every step is {' or '.join(amount(s) for s in steps)}."
+    start = growth[0]["hold"] if growth else 0
+    climbs = (
+        f"Hold of CACHE_MB_HANDLE above the {amount(start)} it starts with, after each block of handles; "
+        f"every step is {' or '.join(amount(step) for step in steps)}."
+    )
+    steady = [(point["count"], point["hold"] - start) for point in growth]
+    title = "Hold by label, before and after"
+    limit, cold = round_amount(table["memory"]), f"cold start of {table['instances']} instances"
     return MemoryView(
-        title=f"{amount(table['memory'])}, cold start of {table['instances']} instances, layout {table['layout']}",
+        title=f"Memory limit {limit}, {cold}, layout {table['layout']}",
         rows=rows,
         totals=tuple(table["totals"]),
         growth=growth,
         source=table["source"],
-        before_after=bars("Hold by label, before and after", f"Hold at cold start: {told}.", data, amount),
-        staircase=stairs("Growth of CACHE_MB_HANDLE", climbs, [(p["count"], p["hold"]) for p in growth], "blocks", amount),
+        before_after=bars(title, f"Hold at cold start: {told}.", data, amount, round_amount, MIB),
+        staircase=stairs("Growth of CACHE_MB_HANDLE", climbs, steady, "blocks", amount, round_amount, KIB),
     )
 
 
@@ -179,6 +189,18 @@ def amount(size: float) -> str:
     if abs(size) < 64 * KIB:
         return f"{size:,.0f} B"
     return f"{size / KIB:,.0f} KB" if abs(size) < MIB else f"{size / MIB:,.2f} MB"
+
+
+def round_amount(size: float) -> str:
+    """Return a grid line's bytes, or a memory size, without needless digits.
+
+    >>> round_amount(2 * 1024**3)
+    '2 GB'
+    """
+    for unit, name in ((MIB * KIB, "GB"), (MIB, "MB"), (KIB, "KB")):
+        if abs(size) >= unit:
+            return f"{size / unit:,.4g} {name}"
+    return f"{size:,.0f} B"
 
 
 def count(value: float) -> str:

@@ -24,7 +24,7 @@ POLICIES = 2
 SLOTS = 4  # of each kind that a program fills at a time
 
 # Values around the boundaries that the specification's small tests ask for: the last block short, the pool soon at
-# capacity, one retirement enough to wait for a grace period, few hazard pointers a block, few buckets, young blocks full.
+# capacity, one retirement enough to wait for a grace period, few hazard pointers a block, few buckets.
 SMALL: dict[str, tuple[int, ...]] = {
     "max_handles": (6, 9, 11, 16, 22, 37),
     "handles_per_block": (4, 4, 3, 5),
@@ -141,7 +141,7 @@ class Writer:
     # ---- slots ----
 
     def fill(self, kind: str) -> int:
-        """Return a slot that is empty from now on until it is filled by the caller, giving one back when all are full."""
+        """Return an empty slot, which the caller fills; gives one back first when all are full."""
         filled = self._filled[kind]
         if len(filled) == SLOTS:
             self._op(self._CLOSERS[kind], self.empty(kind))
@@ -215,14 +215,16 @@ class Writer:
         self._limit_changed = True
         return self._rng.pick((4, 6, 8, 10, 12, 16, 24, 64)) * MIB
 
-    def hold_version(self) -> None:
+    def hold_version(self) -> tuple[()]:
         """A hazard version is held once at a time."""
         if self._version_held:
             self._op("hv_drop")
         self._version_held = True
+        return ()
 
-    def drop_version(self) -> None:
+    def drop_version(self) -> tuple[()]:
         self._version_held = False
+        return ()
 
     def choose(self, *items: int) -> int:
         return self._rng.pick(items)
@@ -267,8 +269,8 @@ _ARGUMENTS: dict[str, Callable[[Writer], tuple[int, ...]]] = {
     "flush": lambda w: (w.choose(0, 1),),
     "set_priority": lambda w: (w.cache(), w.choose(1, 2, 10)),
     "set_hold_size": lambda w: (w.cache(), w.wash_bytes()),
-    "hv_hold": lambda w: w.hold_version() or (),
-    "hv_drop": lambda w: w.drop_version() or (),
+    "hv_hold": lambda w: w.hold_version(),
+    "hv_drop": lambda w: w.drop_version(),
     "node_alloc": lambda w: (w.fill("node"), w.node_bytes()),
     "node_free": lambda w: (w.empty("node"),),
     "la_alloc": lambda w: (w.fill("la"), LABEL_USER, w.object_bytes()),

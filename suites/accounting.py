@@ -1,4 +1,4 @@
-"""Accounting: objects of every size come and go, limits move, allocations wash the cache: every byte stays accounted."""
+"""Accounting: objects of every size come and go, limits move, allocations wash the cache; every byte is accounted."""
 
 from __future__ import annotations
 
@@ -26,5 +26,6 @@ SUITE = Suite(
     oracles=("invariants", "accounting", "sanitizer"),
     invariants=("I9", "I13", "Q2", "Q5", "Q8", "Q10"),
     generate=generate,
+    defect="accounting-hold-twice",
     modes=("threads", "shared"),
 )

@@ -23,5 +23,6 @@ SUITE = Suite(
     oracles=("invariants", "accounting", "sanitizer"),
     invariants=("I1", "I2", "I3", "Q5"),
     generate=generate,
+    defect="expansion-plain-store",
     modes=("threads", "shared"),
 )

@@ -1,4 +1,4 @@
-"""Frees: what allocators take back (blocks, hazard pointers, node blocks, objects) against those who still look at it."""
+"""Frees: what allocators take back (blocks, hazard pointers, nodes, objects) against those who still look at it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def generate(seed: int, shape: Shape) -> Scenario:
 
 SUITE = Suite(
     name="frees",
-    purpose="Frees of blocks, hazard pointers, nodes and objects race traversal and reuse: nothing goes while it is seen.",
+    purpose="Frees of blocks, hazard pointers, nodes, objects race traversal and reuse: nothing goes while seen.",
     oracles=("invariants", "accounting", "sanitizer"),
     invariants=("I4", "I6", "I9", "I11", "Q1", "Q5", "Q6", "Q7", "Q8"),
     generate=generate,
+    defect="frees-node-block-kept",
     modes=("threads", "shared"),
 )

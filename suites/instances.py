@@ -18,9 +18,10 @@ def generate(seed: int, shape: Shape) -> Scenario:
 
 SUITE = Suite(
     name="instances",
-    purpose="Instances are created and dropped under traffic: none goes while used, and nothing of a dropped one stays.",
+    purpose="Instances are created and dropped under traffic: none goes while used, nothing of a dropped one stays.",
     oracles=("invariants", "accounting", "sanitizer"),
     invariants=("I10", "I13", "Q2", "Q3", "Q5", "Q7", "Q8", "Q9"),
     generate=generate,
+    defect="upstream-W20",
     modes=("threads", "shared"),
 )

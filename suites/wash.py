@@ -20,9 +20,10 @@ def generate(seed: int, shape: Shape) -> Scenario:
 
 SUITE = Suite(
     name="wash",
-    purpose="wash, refresh_score, sync wash and flush race each other, supply and traffic: a protected block never goes.",
+    purpose="wash, refresh_score, sync wash and flush race supply and traffic: a protected block never goes.",
     oracles=("invariants", "accounting", "sanitizer"),
     invariants=("I4", "I5", "I6", "I8", "I11", "I13", "Q1", "Q2", "Q4", "Q10"),
     generate=generate,
+    defect="wash-heap-kept",
     modes=("threads", "shared"),
 )

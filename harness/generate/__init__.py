@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.generate.discover import discover
+from harness.generate.installed import discover
 from harness.generate.strategies import scenarios, seeds
 
 __all__ = ["discover", "scenarios", "seeds"]

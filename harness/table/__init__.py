@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.table.keep import keep
 from harness.table.measure import BUCKETS_AFTER, BUCKETS_BEFORE, MIN_MEMORY, measure
 from harness.table.text import to_text
 from harness.table.value import Table
 
-__all__ = ["BUCKETS_AFTER", "BUCKETS_BEFORE", "MIN_MEMORY", "Table", "measure", "to_text"]
+__all__ = ["BUCKETS_AFTER", "BUCKETS_BEFORE", "MIN_MEMORY", "Table", "keep", "measure", "to_text"]

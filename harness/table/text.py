@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from harness.table.value import Bytes, GrowthPoint, Table
+from harness.table.value import Bytes, GrowthPoint, Stated, Table
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -25,10 +25,12 @@ class Section:
 
 
 def amount(count: int) -> str:
-    """Return bytes as people read them: 8,000 B up to 64 KB, then KB, then MB (both binary)."""
+    """Return bytes as people read them: 8,000 B up to 64 KB, then KB, MB, GB (all binary)."""
     if abs(count) < 64 * KIB:
         return f"{count:,} B"
-    return f"{count / KIB:,.0f} KB" if abs(count) < MIB else f"{count / MIB:,.2f} MB"
+    if abs(count) < MIB:
+        return f"{count / KIB:,.0f} KB"
+    return f"{count / MIB:,.2f} MB" if abs(count) < KIB * MIB else f"{count / MIB / KIB:,.4g} GB"
 
 
 def sections(table: Table) -> Iterator[Section]:
@@ -105,14 +107,10 @@ def _labels(table: Table) -> Section:
     rows = []
     for row in table.labels:
         name = f"(of it: {row.label})" if row.part_of else row.label
-        told = row.pull_request
-        rows.append((name, *_both(row.before), *_both(row.after), *((told.before, told.after) if told else ("", ""))))
+        rows.append((name, *_both(row.before), *_both(row.after), *_told(row.pull_request)))
     for total in table.totals:
-        told = total.pull_request
-        rows.append(
-            (f"Total: {total.name}", *_both(total.before), *_both(total.after),
-             *((told.before, told.after) if told else ("", "")))  # fmt: skip
-        )
+        name = f"Total: {total.name}"
+        rows.append((name, *_both(total.before), *_both(total.after), *_told(total.pull_request)))
     buckets = _change(table.buckets_before, table.buckets_after)
     return Section(
         f"Cold start at {amount(table.memory)}: {table.instances} instances of one pair each, {buckets} buckets",
@@ -136,6 +134,10 @@ def _change(before: int, after: int) -> str:
 
 def _holds(*parts: Bytes) -> tuple[str, ...]:
     return tuple(amount(part.hold) for part in parts)
+
+
+def _told(stated: Stated | None) -> tuple[str, str]:
+    return (stated.before, stated.after) if stated else ("", "")
 
 
 def _both(part: Bytes) -> tuple[str, str]:

@@ -87,7 +87,7 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class GrowthPoint:
-    """CACHE_MB_HANDLE with so many handles made (`count` blocks, or `count` supplies); `step` bytes more hold than before."""
+    """CACHE_MB_HANDLE after `count` blocks or supplies; `step`: bytes of hold more than at the point before."""
 
     count: int
     handles: int

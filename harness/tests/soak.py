@@ -1,7 +1,7 @@
 """The long run: every suite on each build, one after another, then a report of each run.
 
-RACEWASH_SOAK_SECONDS (standard 3600) is the length of all builds together, RACEWASH_SOAK_SEED the seed (standard: drawn and
-printed). Findings and reports stay in the store, `.racewash` or RACEWASH_SOAK_STORE. Exit code: the worst of the runs'.
+RACEWASH_SOAK_SECONDS (standard 3600) is the length of all builds together, RACEWASH_SOAK_SEED the seed (standard: drawn
+and printed). Findings and reports stay in the store, `.racewash` or RACEWASH_SOAK_STORE. Exit code: the worst of all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def main() -> int:
         print("soak:", " ".join(command), flush=True)
         code = subprocess.run([*command, *sys.argv[1:]], check=False).returncode
         print(f"soak: {build} ended with exit code {code}", flush=True)
-        report = subprocess.run(["racewash", "report", str(store), "-o", str(store / f"soak-{build}.html")], check=False)
+        report = subprocess.run(
+            ["racewash", "report", str(store), "-o", str(store / f"soak-{build}.html")], check=False
+        )
         worst = max(worst, code, report.returncode)
     return worst
 

@@ -23,6 +23,6 @@ def discover() -> dict[str, Suite]:
         except (ImportError, AttributeError) as error:
             raise Problem(f"the suite {entry.name!r} ({entry.value}) can't be loaded: {error}") from error
         if not isinstance(suite, Suite) or suite.name != entry.name:
-            raise Problem(f"the suite {entry.name!r} ({entry.value}) isn't a Suite of that name; correct its entry point")
+            raise Problem(f"the suite {entry.name!r} ({entry.value}) is no Suite of that name; correct its entry point")
         suites[suite.name] = suite
     return suites

@@ -1,0 +1,102 @@
+"""Ratios of the core's speed: each side measured in turn, round by round, and the median of the rounds' ratios.
+
+Interleaving lets a slow moment of the machine hit both sides alike; the median leaves out rounds where it did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Protocol
+
+ROUNDS = 15
+MEASURE_NS = 40_000_000  # length of one measurement: long against the clock, short against the machine's moods
+FIRST_N, MOST_N = 1_000, 1 << 32
+WORKER_ROOM = 150 << 20  # bytes a native worker may take above the core's own limit
+
+
+class Bencher(Protocol):
+    """What is needed of a loaded build."""
+
+    def bench(self, kind: str, threads: int, n: int) -> int:
+        """Return nanoseconds for `n` operations by each of `threads`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One figure beside its aim."""
+
+    name: str
+    value: float
+    aim: str
+    reached: bool
+    low: float
+    high: float
+
+
+def speed_ratios(bencher: Bencher, notify: Callable[[str], None], rounds: int = ROUNDS) -> list[Ratio]:
+    """Measure every ratio of speed; `notify` is told what is measured now."""
+    notify("driver against a bare loop of the same calls")
+    driver = _paired(bencher, ("driver", 1), ("bare", 1), rounds)
+    notify("segmented traversal against flat")
+    traversal = _paired(bencher, ("traverse-segmented", 1), ("traverse-flat", 1), rounds)
+    notify("scaling of get from 1 to 2 threads, against a counting loop")
+    gets, relative = _scaling(bencher, rounds)
+    return [
+        _at_most("driver / bare loop, time", driver, 1.05),
+        _at_most("segmented / flat traversal, time", traversal, 1.10),
+        _at_least("get, throughput of 2 threads / 1", gets, 1.7),
+        _at_least("scaling of get / scaling of a counting loop", relative, 0.85),
+    ]
+
+
+def worker_ratio(peak_rss: int, limit: int) -> Ratio:
+    """Return a worker's peak memory as a part of what it may take: its core's limit and 150 MB."""
+    value = peak_rss / (limit + WORKER_ROOM)
+    return _at_most("worker's memory / (core's limit + 150 MB)", [value], 1.0)
+
+
+def _paired(bencher: Bencher, left: tuple[str, int], right: tuple[str, int], rounds: int) -> list[float]:
+    """Time of left / time of right, one value a round; who goes first alternates."""
+    n = min(_calibrate(bencher, *left), _calibrate(bencher, *right))
+    values = []
+    for turn in range(rounds):
+        sides = {side: bencher.bench(*side, n) for side in ((left, right) if turn % 2 == 0 else (right, left))}
+        values.append(sides[left] / sides[right])
+    return values
+
+
+def _scaling(bencher: Bencher, rounds: int) -> tuple[list[float], list[float]]:
+    """Throughput of two threads over one, of get, and relative to that of the counting loop in the same round."""
+    gets, relative = [], []
+    n = {kind: _calibrate(bencher, kind, 1) for kind in ("get", "count")}
+    for _ in range(rounds):
+        one, two = bencher.bench("get", 1, n["get"]), bencher.bench("get", 2, n["get"])
+        count_one, count_two = bencher.bench("count", 1, n["count"]), bencher.bench("count", 2, n["count"])
+        scaling = 2 * one / two
+        gets.append(scaling)
+        relative.append(scaling / (2 * count_one / count_two))
+    return gets, relative
+
+
+def _calibrate(bencher: Bencher, kind: str, threads: int) -> int:
+    """Return a number of operations that takes about MEASURE_NS."""
+    n = FIRST_N
+    while n < MOST_N:
+        took = bencher.bench(kind, threads, n)
+        if took * 2 >= MEASURE_NS:
+            return max(1, n * MEASURE_NS // max(1, took))
+        n *= 4
+    return n
+
+
+def _at_most(name: str, values: list[float], aim: float) -> Ratio:
+    value = median(values)
+    return Ratio(name, round(value, 4), f"<= {aim:.2f}", value <= aim, round(min(values), 4), round(max(values), 4))
+
+
+def _at_least(name: str, values: list[float], aim: float) -> Ratio:
+    value = median(values)
+    return Ratio(name, round(value, 4), f">= {aim:.2f}", value >= aim, round(min(values), 4), round(max(values), 4))

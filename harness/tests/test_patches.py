@@ -1,0 +1,70 @@
+"""Every patch in native/defects says what it is, applies to today's sources, compiles and changes the object code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.model.finding import KINDS
+
+NATIVE = Path(__file__).resolve().parents[2] / "native"
+PATCHES = sorted((NATIVE / "defects").glob("*.patch"))
+SUITES = {"expansion", "supply", "wash", "frees", "map", "instances", "accounting", "processes"}
+FIELDS = ("Name", "Component", "Property", "Class", "Finds", "Suite", "Sanitizer", "Planted", "Origin", "Purpose")
+COMPILER = os.environ.get("CC", "gcc")
+# Instrumented, so that a weaker memory order changes the code on every machine.
+FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-fsanitize=thread", "-Wall", "-Wextra", "-Wshadow", "-Werror")
+
+each_patch = pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+
+
+def header_of(path: Path) -> dict[str, str]:
+    head = path.read_text(encoding="utf-8").partition("\n--- ")[0]
+    return dict(re.findall(r"^(\w+): (.+)$", head, re.MULTILINE))
+
+
+def touched(path: Path) -> list[str]:
+    return re.findall(r"^\+\+\+ b/(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def object_code(root: Path, file: str, out: Path) -> bytes:
+    """Compile one file of a copy; the same relative name every time, so that only the code can differ."""
+    subprocess.run([COMPILER, *FLAGS, "-c", file, "-o", str(out)], cwd=root, check=True)
+    return out.read_bytes()
+
+
+@each_patch
+def test_header(path: Path) -> None:
+    header = header_of(path)
+    assert tuple(header) == FIELDS
+    assert header["Name"] == path.stem
+    assert header["Suite"] in SUITES
+    assert header["Sanitizer"] in {"none", "tsan", "asan"}
+    assert header["Planted"] in {"yes", "no"}
+    assert set(header["Finds"].split(", ")) <= set(KINDS)
+
+
+def test_each_suite_has_one_planted_defect() -> None:
+    planted = [header["Suite"] for header in map(header_of, PATCHES) if header["Planted"] == "yes"]
+    assert sorted(planted) == sorted(SUITES)
+
+
+@each_patch
+def test_applies_compiles_and_changes_the_code(path: Path, tmp_path: Path) -> None:
+    for name in (COMPILER, "patch"):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    files = touched(path)
+    assert files
+    shutil.copytree(NATIVE, tmp_path / "native", ignore=shutil.ignore_patterns("defects", "tests"))
+    sources = [file for file in files if file.endswith(".c")]
+    before = {file: object_code(tmp_path, file, tmp_path / "before.o") for file in sources}
+    command = ["patch", "-p1", "--forward", "--fuzz=0", "--silent", "-i", str(path)]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    after = {file: object_code(tmp_path, file, tmp_path / "before.o") for file in sources}
+    assert before != after

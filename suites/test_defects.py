@@ -1,0 +1,81 @@
+"""Each suite finds its planted defect within its budget: that a bug is found matters as much as that none is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from racewash import Finding, RunRequest, run, sources
+
+PATCHES = sorted((sources() / "native" / "defects").glob("*.patch"))
+BUDGET = 40.0  # seconds of running, builds excluded; most are found in the first executions
+SLICE = 5.0  # a run ends after so long; runs follow each other with new seeds until the budget is spent
+SEED = 20_838
+
+pytestmark = pytest.mark.quality
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """Return the patch's header: Name, Suite, Finds and so on."""
+    head = path.read_text(encoding="utf-8").partition("\n--- ")[0]
+    return dict(re.findall(r"^(\w+): (.+)$", head, re.MULTILINE))
+
+
+HEADERS = {path: header_of(path) for path in PATCHES}
+PLANTED = [path for path, header in HEADERS.items() if header["Planted"] == "yes"]
+
+
+def hunt(path: Path, sanitizer: str, store: Path, kinds: set[str], budget: float = BUDGET) -> list[Finding]:
+    """Run the patch's suite on the patched build until a finding of one of the kinds, or the budget is spent."""
+    found: list[Finding] = []
+    for turn in range(round(budget / SLICE)):
+        request = RunRequest(
+            suites=(HEADERS[path]["Suite"],),
+            seconds=SLICE,
+            threads=4,
+            sanitizer=sanitizer,
+            seed=SEED + turn,
+            store=store,
+            hang_after=4.0,
+            patches=(path,),
+        )
+        found += run(request, lambda *_: None).findings
+        if kinds & {finding.kind for finding in found}:
+            break
+    return found
+
+
+@pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
+def test_suite_finds_its_planted_defect(path: Path, tmp_path: Path) -> None:
+    header = HEADERS[path]
+    kinds = set(header["Finds"].split(", "))
+    found = hunt(path, header["Sanitizer"], tmp_path, kinds)
+    assert kinds & {finding.kind for finding in found}, f"{header['Purpose']}: only {[f.kind for f in found]}"
+
+
+def test_plain_store_is_reported_with_file_and_line(tmp_path: Path) -> None:
+    [path] = [path for path in PATCHES if path.stem == "expansion-plain-store"]
+    races = [finding for finding in hunt(path, "tsan", tmp_path, {"data-race"}) if finding.kind == "data-race"]
+    places = [place for race in races for place in race.locations]
+    patched = [place for place in places if place.file.endswith("handle_array.c") and place.function == "publish_block"]
+    assert patched, f"no report names the plain store: {places}"
+    assert all(place.line > 0 for place in patched)
+
+
+@pytest.mark.parametrize("sanitizer", ["none", "asan"])
+def test_removed_free_is_found(sanitizer: str, tmp_path: Path) -> None:
+    """By the label accounting alone, and by LeakSanitizer, which sees each object as a malloc of its own."""
+    [path] = [path for path in PATCHES if path.stem == "frees-node-block-kept"]
+    found = hunt(path, sanitizer, tmp_path, {"leak"} if sanitizer == "asan" else {"accounting", "invariant", "leak"})
+    if sanitizer == "none":
+        assert any(finding.kind in {"accounting", "invariant", "leak"} and finding.invariant for finding in found)
+    else:
+        assert any("LeakSanitizer" in finding.report + finding.message for finding in found)
+
+
+def test_double_subtraction_is_found_by_accounting(tmp_path: Path) -> None:
+    [path] = [path for path in PATCHES if path.stem == "accounting-hold-twice"]
+    found = hunt(path, "none", tmp_path, {"accounting", "invariant"})
+    assert any(finding.invariant in {"I9", "Q5", "Q8"} for finding in found), [f.message for f in found]

@@ -1,0 +1,98 @@
+"""Each suite on the correct core: seeds drawn by Hypothesis, executions in supervised workers, nothing found.
+
+A worker that crashes or hangs is a finding like any other, so a test ends whatever the core does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from racewash import AFTER, BEFORE, Finding, Layout, RunRequest, Suite, parse_layout, run
+from suites import accounting, expansion, frees, instances, processes, supply, wash
+from suites import map as map_suite
+
+SUITES: list[Suite] = [
+    module.SUITE for module in (expansion, supply, wash, frees, map_suite, instances, accounting, processes)
+]
+LAYOUTS = [AFTER, BEFORE, parse_layout("handles=flat,wash=preallocated"), parse_layout("buckets=fragmented")]
+SECONDS = 0.7  # of one run: dozens of small executions
+SOAK_SECONDS = 60.0
+
+each_suite = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+seeds = st.integers(min_value=0, max_value=(1 << 63) - 1)
+layouts = st.sampled_from(LAYOUTS)
+
+
+def drawn(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Settings of a test on real threads: nothing is shrunk, because a smaller seed is no simpler a schedule."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+
+
+def found(suite: Suite, seed: int, layout: Layout, seconds: float = SECONDS, **more: Any) -> list[Finding]:
+    """Run one suite; check that it really ran and that its invariants were judged."""
+    with TemporaryDirectory(prefix="racewash-test-") as store:
+        request = RunRequest(suites=(suite.name,), seconds=seconds, seed=seed, layout=layout, store=Path(store), **more)
+        result = run(request, lambda *_: None)
+    [figures] = result.suites
+    if not result.findings:
+        assert figures.executions > 0
+        assert figures.operations > 0
+        unjudged = [name for name in suite.invariants if not figures.invariants.get(name)]
+        assert not unjudged, f"{suite.name} names invariants that nothing judged: {unjudged}"
+    return list(result.findings)
+
+
+@pytest.mark.contract
+@each_suite
+@drawn(3)
+@given(seed=seeds, layout=layouts, threads=st.sampled_from([2, 4, 9]))
+def test_threads(suite: Suite, seed: int, layout: Layout, threads: int) -> None:
+    assert found(suite, seed, layout, threads=threads) == []
+
+
+@pytest.mark.contract
+@each_suite
+@drawn(2)
+@given(seed=seeds, layout=layouts, count=st.sampled_from([2, 3]))
+def test_forked_processes_on_one_core(suite: Suite, seed: int, layout: Layout, count: int) -> None:
+    assert found(suite, seed, layout, threads=4, shared=count) == []
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("sanitizer", ["tsan", "asan"])
+@each_suite
+@drawn(1)
+@given(seed=seeds, layout=layouts)
+def test_sanitizers(suite: Suite, sanitizer: str, seed: int, layout: Layout) -> None:
+    assert found(suite, seed, layout, seconds=2 * SECONDS, threads=4, sanitizer=sanitizer) == []
+
+
+@pytest.mark.contract
+@each_suite
+@drawn(1)
+@given(seed=seeds, layout=layouts)
+def test_standard_sizes(suite: Suite, seed: int, layout: Layout) -> None:
+    assert found(suite, seed, layout, threads=4, memory=256 << 20) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("sanitizer", ["none", "tsan", "asan"])
+@each_suite
+@drawn(2)
+@given(seed=seeds, layout=layouts, shared=st.sampled_from([0, 4]))
+def test_long(suite: Suite, sanitizer: str, seed: int, layout: Layout, shared: int) -> None:
+    more = {"threads": 16, "shared": shared, "sanitizer": sanitizer}
+    assert found(suite, seed, layout, seconds=SOAK_SECONDS, **more) == []
