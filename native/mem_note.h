@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* [ptr, ptr + size) came from the memory source: no object yet, only the allocator's own code touches it. */
+void mem_note_region(void *ptr, size_t size);
 /* [ptr, ptr + size) became a live object of `label` (index). */
 void mem_note_alloc(void *ptr, size_t size, uint32_t label);
 /* [ptr, ptr + size) is dead: any later access before the next mem_note_alloc is a defect. */

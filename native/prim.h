@@ -34,6 +34,10 @@ void prim_mem_free(prim_mem *mem, void *region, size_t bytes);
 /* Give the pages of [p, p + bytes) back to the system but keep the addresses; contents become undefined. */
 void prim_mem_discard(prim_mem *mem, void *p, size_t bytes);
 
+/* One object from the process's own heap, where a leak checker sees it; never of an arena. NULL: none left. */
+void *prim_object_alloc(size_t bytes);
+void prim_object_free(void *object);
+
 /* A mutex; robust and process-shared when `shared`: if its owner process dies, the next locker gets the lock,
  * and prim_lock returns false once so that the caller can note that the protected state may be torn. */
 typedef struct prim_lock_t {

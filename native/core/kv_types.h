@@ -86,7 +86,7 @@ typedef struct kv_env {
 /* Creation parameters; kv_config_default() fills the figures of the specification's chapter 2. */
 typedef struct kv_config {
     uint64_t memory_limit;   /* bytes the server tenant may hold in chunks */
-    uint64_t max_cache_size; /* bytes; gives the maximum of handles */
+    uint64_t max_cache_size; /* bytes; gives the maximum of handles; 0: memory_limit */
     uint32_t block_size;     /* bytes of a memory block, its 32 B header included: 2 MB - 16 KB */
     uint32_t max_cpu;        /* 64 in the small build */
     uint32_t qclock_slots;   /* 0: max_cpu * 64 */

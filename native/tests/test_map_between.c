@@ -15,7 +15,7 @@ static struct hook {
 static bool hook_alloc(void *ctx, kv_label label, size_t size, const char *file, int line) {
     (void)size, (void)file, (void)line;
     if (hook.fn != NULL && label == hook.label) {
-        void (*fn)(fixture * f) = hook.fn;
+        void (*fn)(fixture *f) = hook.fn;
         hook.fn = NULL; /* once */
         hook.calls++;
         fn(ctx);
