@@ -1,7 +1,7 @@
 /* Hazard versions: slots, deletion and retirement of map nodes (A16). Orders are argued in the header. */
 #include "hazard_version.h"
 
-enum { HV_ROUNDS = 3, HV_LINE = 64 };
+enum { HV_ROUNDS = 3 };
 
 kv_rc hv_init(hv_station *s, la_alloc *la, kv_thread *t, uint32_t slot_cnt, uint32_t threshold, hv_free_fn free_node,
               void *arg) {
@@ -12,12 +12,12 @@ kv_rc hv_init(hv_station *s, la_alloc *la, kv_thread *t, uint32_t slot_cnt, uint
     s->free_node = free_node;
     s->arg = arg;
     at_store(&s->version, 1, relaxed); /* not shared yet */
-    s->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_HAZ_VERSION, slot_cnt * sizeof(hv_slot) + HV_LINE);
+    s->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_HAZ_VERSION, slot_cnt * sizeof(hv_slot) + KV_LINE);
     if (s->slots_mem == NULL) {
         s->slot_cnt = 0;
         return KV_NO_MEMORY;
     }
-    s->slots = (hv_slot *)(((uintptr_t)s->slots_mem + HV_LINE - 1) & ~(uintptr_t)(HV_LINE - 1));
+    s->slots = kv_line_up(s->slots_mem);
     for (uint32_t i = 0; i < slot_cnt; i++) {
         at_store(&s->slots[i].version, HV_IDLE, relaxed);
     }

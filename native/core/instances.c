@@ -1,12 +1,6 @@
 /* Instances: table, lookup without a lock, creation, removal (A21). What keeps one alive is told in the header. */
 #include "instances.h"
 
-enum { INST_LINE = 64 };
-
-static void *line_up(void *p) {
-    return (void *)(((uintptr_t)p + INST_LINE - 1) & ~(uintptr_t)(INST_LINE - 1));
-}
-
 kv_rc inst_init(inst_table *tab, la_alloc *la, const kv_env *env, kv_thread *t, const kv_config *cfg,
                 node_alloc *shared_nodes, bool shared) {
     memset(tab, 0, sizeof *tab);
@@ -19,11 +13,11 @@ kv_rc inst_init(inst_table *tab, la_alloc *la, const kv_env *env, kv_thread *t, 
         at_store(&tab->priority[i], 1, relaxed);
     }
     uint32_t slot_cnt = KV_MAX_CACHE_NUM * KV_MAX_TENANT_NUM;
-    tab->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_INST, slot_cnt * sizeof(inst_slot) + INST_LINE);
+    tab->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_INST, slot_cnt * sizeof(inst_slot) + KV_LINE);
     if (tab->slots_mem == NULL) {
         return KV_NO_MEMORY;
     }
-    tab->slots = line_up(tab->slots_mem);
+    tab->slots = kv_line_up(tab->slots_mem);
     tab->slot_cnt = slot_cnt;
 
     pthread_rwlockattr_t attr;
@@ -39,11 +33,11 @@ kv_rc inst_init(inst_table *tab, la_alloc *la, const kv_env *env, kv_thread *t, 
 }
 
 static kv_inst *make_inst(inst_table *tab, kv_thread *t, uint32_t cache, uint32_t tenant) {
-    void *mem = la_zalloc(tab->la, t, 0, LA_CTX_DEFAULT, KV_L_INST, sizeof(kv_inst) + INST_LINE);
+    void *mem = la_zalloc(tab->la, t, 0, LA_CTX_DEFAULT, KV_L_INST, sizeof(kv_inst) + KV_LINE);
     if (mem == NULL) {
         return NULL;
     }
-    kv_inst *inst = line_up(mem);
+    kv_inst *inst = kv_line_up(mem);
     inst->mem = mem;
     inst->cache = cache;
     inst->tenant = tenant;

@@ -1,8 +1,6 @@
 /* The facade: creation and destruction of a core, and the cache's own operations (A22). Contexts: kv_thread.c. */
 #include "kv_cache.h"
 
-enum { LINE = 64 };
-
 /* ---- Creation ---- */
 
 enum { PART_INSTS = 1, PART_STORE, PART_MAP, PART_WASH };
@@ -51,11 +49,11 @@ static void free_part(kv_cache *c, uint32_t part) {
 
 /* The object itself, in the allocator's memory, on a cache line's start. */
 static kv_cache *make_object(prim_mem *mem, la_alloc *la, const kv_env *env, const kv_config *cfg) {
-    void *block = la_zalloc(la, NULL, 0, LA_CTX_DEFAULT, KV_L_CORE, sizeof(kv_cache) + LINE);
+    void *block = la_zalloc(la, NULL, 0, LA_CTX_DEFAULT, KV_L_CORE, sizeof(kv_cache) + KV_LINE);
     if (block == NULL) {
         return NULL;
     }
-    kv_cache *c = (kv_cache *)(((uintptr_t)block + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    kv_cache *c = kv_line_up(block);
     c->block = block;
     c->env = *env;
     c->cfg = *cfg;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../atomics.h"
+#include "../prim.h"
 
 typedef struct kv_cache kv_cache;
 typedef struct kv_handle kv_handle;
@@ -82,6 +83,25 @@ typedef struct kv_env {
     /* Misuse that the core itself notices (broken tail magic, wrong owner): id names the invariant. */
     void (*report)(void *ctx, const char *id, const char *what, const char *file, int line);
 } kv_env;
+
+/* Microseconds by the embedding's clock, else the system's. env may be NULL. */
+static inline uint64_t kv_now_us(const kv_env *env) {
+    return env != NULL && env->now_us != NULL ? env->now_us(env->ctx) : prim_now_us();
+}
+
+/* Tell the embedding of misuse; it may not care. env may be NULL. */
+static inline void kv_report(const kv_env *env, const char *id, const char *what, const char *file, int line) {
+    if (env != NULL && env->report != NULL) {
+        env->report(env->ctx, id, what, file, line);
+    }
+}
+
+enum { KV_LINE = 64 }; /* bytes of a cache line */
+
+/* The first line's start at or above p. What is to lie on lines is allocated with KV_LINE bytes to spare. */
+static inline void *kv_line_up(void *p) {
+    return (void *)(((uintptr_t)p + KV_LINE - 1) & ~(uintptr_t)(KV_LINE - 1));
+}
 
 /* Creation parameters; kv_config_default() fills the figures of the specification's chapter 2. */
 typedef struct kv_config {

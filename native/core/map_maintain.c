@@ -46,15 +46,11 @@ static kv_rc clean_bucket(bucket_map *m, kv_thread *t, uint32_t slot, uint32_t b
     return KV_OK;
 }
 
-static uint64_t now_us(const bucket_map *m) {
-    return m->env != NULL && m->env->now_us != NULL ? m->env->now_us(m->env->ctx) : prim_now_us();
-}
-
 static kv_rc replace_bucket(bucket_map *m, kv_thread *t, uint32_t slot, uint32_t bucket, uint32_t *n) {
     bm_link *link = map_head(m, bucket);
     kv_node *node;
-    uint64_t start = now_us(m);
-    while ((node = at_load(link, relaxed)) != NULL && now_us(m) - start <= REPLACE_BUCKET_US) {
+    uint64_t start = kv_now_us(m->env);
+    while ((node = at_load(link, relaxed)) != NULL && kv_now_us(m->env) - start <= REPLACE_BUCKET_US) {
         if (na_fragmented(node)) {
             kv_node *copy = bm_copy_fragment(m, t, slot, link, node);
             if (copy == NULL) {

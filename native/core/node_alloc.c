@@ -29,12 +29,6 @@ static na_block *block_of(uintptr_t word) {
     return (na_block *)(word & ~(uintptr_t)1);
 }
 
-static void report(const node_alloc *na, const char *what, int line) {
-    if (na->env != NULL && na->env->report != NULL) {
-        na->env->report(na->env->ctx, "Q7", what, __FILE__, line);
-    }
-}
-
 kv_rc na_init(node_alloc *na, la_alloc *la, const kv_env *env, uint32_t tenant, uint32_t block_bytes) {
     memset(na, 0, sizeof *na);
     na->la = la;
@@ -179,12 +173,12 @@ static void close_if_empty(node_alloc *na, const na_block *seen) {
 kv_rc na_free(node_alloc *na, void *ptr) {
     na_item *item = (na_item *)ptr - 1;
     if (item->magic != NA_LIVE) {
-        report(na, "not a live node: freed twice, or overwritten", __LINE__);
+        kv_report(na->env, "Q7", "not a live node: freed twice, or overwritten", __FILE__, __LINE__);
         return KV_WRONG_OWNER;
     }
     na_block *blk = item->block;
     if (blk->owner != na) {
-        report(na, "node freed to an allocator that did not make it", __LINE__);
+        kv_report(na->env, "Q7", "node freed to an allocator that did not make it", __FILE__, __LINE__);
         return KV_WRONG_OWNER;
     }
     uint64_t bytes = item->bytes;

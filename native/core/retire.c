@@ -1,7 +1,7 @@
 /* QClock and retire station (A10, A11). The order arguments are in the header. */
 #include "retire.h"
 
-enum { QC_LINE = 64, RS_TRY_MASK = 63 };
+enum { RS_TRY_MASK = 63 };
 
 /* ---- QClock ---- */
 
@@ -10,13 +10,13 @@ kv_rc qc_init(qclock *q, la_alloc *la, kv_thread *t, uint32_t slot_cnt) {
     if (slot_cnt == 0) {
         return KV_INVALID;
     }
-    q->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_QCLOCK, (size_t)slot_cnt * sizeof(qc_slot) + QC_LINE);
+    q->slots_mem = la_zalloc(la, t, 0, LA_CTX_DEFAULT, KV_L_QCLOCK, (size_t)slot_cnt * sizeof(qc_slot) + KV_LINE);
     if (q->slots_mem == NULL) {
         return KV_NO_MEMORY;
     }
     q->la = la;
     q->slot_cnt = slot_cnt;
-    q->slots = (qc_slot *)(((uintptr_t)q->slots_mem + QC_LINE - 1) & ~(uintptr_t)(QC_LINE - 1));
+    q->slots = kv_line_up(q->slots_mem);
     for (uint32_t i = 0; i < slot_cnt; i++) {
         at_store(&q->slots[i].clock, QC_IDLE, relaxed); /* not shared yet, nor are the next two */
     }

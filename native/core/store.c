@@ -3,10 +3,6 @@
 
 /* ---- Small helpers ---- */
 
-uint64_t st_now_us(const kv_store *st) {
-    return st->env != NULL && st->env->now_us != NULL ? st->env->now_us(st->env->ctx) : prim_now_us();
-}
-
 uint64_t st_block_hold(const kv_handle *h) {
     const kv_mem_block *mb = at_load(&h->mem_block, acquire);
     return mb != NULL ? mb->hold : 0;
@@ -16,10 +12,15 @@ dlist *st_list_of(kv_store *st, const kv_inst *inst) {
     return &st->lists[inst != NULL && inst->tenant < st->list_cnt ? inst->tenant : 0];
 }
 
-static void report(const kv_store *st, const char *id, const char *what, int line) {
-    if (st->env != NULL && st->env->report != NULL) {
-        st->env->report(st->env->ctx, id, what, __FILE__, line);
+kv_rc st_protect(kv_store *st, kv_thread *t, kv_handle *h, hp_holder *holder) {
+    memset(holder, 0, sizeof *holder);
+    kv_rc rc = hp_protect(&st->hp, t, h, holder);
+    for (int tries = 1; rc == KV_NO_HAZARD && tries < ST_HAZARD_TRIES; tries++) {
+        unsigned spins = CPU_RELAX_SPINS - 1; /* the next turn yields */
+        cpu_relax(&spins);
+        rc = hp_protect(&st->hp, t, h, holder);
     }
+    return rc;
 }
 
 /* ---- Reuse ---- */
@@ -39,7 +40,7 @@ static void reuse(void *arg, kv_handle *h) {
     at_store(&h->kv_cnt, 0, relaxed);
     at_store(&h->status, KV_FREE, relaxed); /* it is already, since the retirement */
     if (pool_push(&st->pool, h) != KV_OK) {
-        report(st, "Q1", "the pool has no room for a handle: it was handed out twice", __LINE__);
+        kv_report(st->env, "Q1", "the pool has no room for a handle: it was handed out twice", __FILE__, __LINE__);
     }
 }
 
@@ -165,7 +166,7 @@ static bool supply_from(kv_store *st, kv_thread *t, uint64_t old, uint64_t n) {
     if (at_cas(&st->cur_mb_num, &expected, end, acq_rel, relaxed)) {
         for (uint64_t i = old; i < end; i++) {
             if (pool_push(&st->pool, ha_at(&st->handles, i)) != KV_OK) {
-                report(st, "Q1", "the pool has no room for a supplied handle", __LINE__);
+                kv_report(st->env, "Q1", "the pool has no room for a supplied handle", __FILE__, __LINE__);
             }
         }
     }
@@ -266,7 +267,7 @@ kv_rc st_alloc_mbhandle(kv_store *st, kv_thread *t, kv_inst *inst, kv_policy pol
     at_store(&h->recent_get_cnt, 0, relaxed);
     at_store(&h->score, bits_of_double(0), relaxed);
     at_store(&h->kv_cnt, 0, relaxed);
-    at_store(&h->last_modified, (int64_t)st_now_us(st), relaxed);
+    at_store(&h->last_modified, (int64_t)kv_now_us(st->env), relaxed);
     at_store(&h->mem_block, mb, release); /* the block's header to those who look at it without the status */
     /* The last store, release: whoever sees USING sees the block (I5). Not seq_cst: what must not be missed against a
      * hazard pointer is the next FREE, which is. */
@@ -291,7 +292,7 @@ void st_set_full(kv_store *st, kv_handle *h, double base) {
     uint64_t old = at_load(&h->score, relaxed);
     while (base != 0 && !at_cas_weak(&h->score, &old, bits_of_double(double_of_bits(old) + base), relaxed, relaxed)) {
     }
-    at_store(&h->last_modified, (int64_t)st_now_us(st), relaxed);
+    at_store(&h->last_modified, (int64_t)kv_now_us(st->env), relaxed);
     int64_t expected = KV_USING;
     at_cas(&h->status, &expected, KV_FULL, release, relaxed); /* release: the score to the wash that finds it FULL */
 }

@@ -79,6 +79,11 @@ kv_rc st_sync_wash(kv_store *st, kv_thread *t, uint32_t tenant, uint64_t need);
 uint32_t st_flush(kv_store *st, kv_thread *t, uint32_t tenant, bool force);
 
 /* Hold of the handle's block, 0 without one. h protected, owned or retired. */
+/* Times a step is tried again while no hazard pointer can be allocated. W9: upstream retries for ever. */
+enum { ST_HAZARD_TRIES = 64 };
+/* hp_protect, tried again, yielding, while no hazard pointer can be had. Sets the holder either way. */
+kv_rc st_protect(kv_store *st, kv_thread *t, kv_handle *h, hp_holder *holder);
+
 uint64_t st_block_hold(const kv_handle *h);
 /* Visit the handles of a list (QClock held inside); quiescence only. */
 void st_each_listed(kv_store *st, uint32_t list, void (*visit)(void *arg, kv_handle *h), void *arg);

@@ -50,7 +50,7 @@ static void walk_list(walk *w) {
             w->end = true;
             break;
         }
-        if (w->deadline != 0 && steps % st->cfg->sync_wash_steps == 0 && st_now_us(st) >= w->deadline) {
+        if (w->deadline != 0 && steps % st->cfg->sync_wash_steps == 0 && kv_now_us(st->env) >= w->deadline) {
             w->timeout = true;
             break;
         }
@@ -113,7 +113,7 @@ static kv_rc sync_wash(walk *w, uint64_t need) {
 kv_rc st_sync_wash(kv_store *st, kv_thread *t, uint32_t tenant, uint64_t need) {
     uint32_t list = tenant < st->list_cnt ? tenant : 0;
     walk w = {.st = st, .t = t, .list = &st->lists[list]};
-    w.deadline = st_now_us(st) + st->cfg->sync_wash_timeout_us;
+    w.deadline = kv_now_us(st->env) + st->cfg->sync_wash_timeout_us;
     t->no_wash++; /* never nested */
     kv_rc rc = sync_wash(&w, need);
     t->no_wash--;
@@ -137,7 +137,7 @@ static uint32_t flush_list(kv_store *st, kv_thread *t, uint32_t list, uint64_t d
 }
 
 uint32_t st_flush(kv_store *st, kv_thread *t, uint32_t tenant, bool force) {
-    uint64_t deadline = force ? 0 : st_now_us(st) + st->cfg->sync_wash_timeout_us;
+    uint64_t deadline = force ? 0 : kv_now_us(st->env) + st->cfg->sync_wash_timeout_us;
     uint32_t busy = 0;
     for (uint32_t list = 0; list < st->list_cnt; list++) {
         if (!st_is_before(st) || tenant == UINT32_MAX || tenant == list) {
@@ -174,12 +174,8 @@ kv_rc st_mb_info(kv_store *st, kv_thread *t, kv_mb_info *out) {
     out->supplied = (int64_t)at_load(&st->cur_mb_num, acquire); /* acquire: the blocks below it exist */
     for (int64_t i = 0; i < out->supplied; i++) {
         kv_handle *h = ha_at(&st->handles, (uint64_t)i);
-        hp_holder holder = {0};
-        kv_rc rc = hp_protect(&st->hp, t, h, &holder);
-        for (unsigned tries = 1, spins = 0; rc == KV_NO_HAZARD && tries < ST_HAZARD_TRIES; tries++) {
-            cpu_relax(&spins);
-            rc = hp_protect(&st->hp, t, h, &holder);
-        }
+        hp_holder holder;
+        kv_rc rc = st_protect(st, t, h, &holder);
         if (rc == KV_NO_HAZARD) {
             return rc;
         }

@@ -9,15 +9,12 @@ enum {
     /* Turns a thread waits for a supplier that has won the count and not yet pushed: about a second, long enough for
      * one that was only preempted. After that it counts as dead. */
     ST_SUPPLY_TURNS = 1 << 24,
-    ST_RECOVER_ROUNDS = 2,
-    ST_HAZARD_TRIES = 64 /* times a whole step is tried again while no hazard pointer can be allocated (W9) */
+    ST_RECOVER_ROUNDS = 2
 };
 
 static inline bool st_is_before(const kv_store *st) {
     return st->cfg->wash == KV_WASH_PREALLOCATED;
 }
-
-uint64_t st_now_us(const kv_store *st);
 
 /* List of a block's owner. */
 dlist *st_list_of(kv_store *st, const kv_inst *inst);

@@ -74,18 +74,6 @@ uint64_t wash_compute_size(kv_wash *w, uint64_t limit, uint64_t used, uint64_t r
 
 /* ---- A13 ---- */
 
-kv_rc ws_protect(kv_wash *w, kv_thread *t, kv_handle *h, hp_holder *holder) {
-    unsigned spins = CPU_RELAX_SPINS - 1; /* the next turn yields */
-    memset(holder, 0, sizeof *holder);
-    kv_rc rc = hp_protect(&w->st->hp, t, h, holder);
-    for (int tries = 1; rc == KV_NO_HAZARD && tries < WASH_HAZARD_TRIES; tries++) {
-        cpu_relax(&spins);
-        spins = CPU_RELAX_SPINS - 1;
-        rc = hp_protect(&w->st->hp, t, h, holder);
-    }
-    return rc;
-}
-
 typedef struct refresh {
     kv_wash *w;
     bool before;
@@ -163,7 +151,7 @@ kv_rc ws_scan(kv_wash *w, kv_thread *t, wash_visit visit, void *arg) {
     for (uint64_t i = 0; i < supplied; i++) {
         kv_handle *h = ha_at(&st->handles, i);
         hp_holder holder;
-        kv_rc rc = ws_protect(w, t, h, &holder);
+        kv_rc rc = st_protect(st, t, h, &holder);
         if (rc == KV_NO_HAZARD) {
             return rc;
         }
@@ -188,7 +176,7 @@ uint32_t ws_retire(kv_wash *w, kv_thread *t, const wash_heap *heap) {
         int64_t seq;
         kv_handle *h = wh_at(heap, i, &seq);
         hp_holder holder = {0};
-        if (h == NULL || ws_protect(w, t, h, &holder) != KV_OK) {
+        if (h == NULL || st_protect(st, t, h, &holder) != KV_OK) {
             continue;
         }
         if (at_load(&h->seq_num, relaxed) == seq) { /* protected, so it stays so */

@@ -7,7 +7,6 @@
 #include "wash_size.h"
 
 enum {
-    WASH_HAZARD_TRIES = 64, /* W9: upstream retries for ever while no hazard pointer can be allocated */
     WASH_SKIPPED_MAX = 100  /* before: rounds without a valid wash until scores are refreshed alone */
 };
 
@@ -31,8 +30,6 @@ typedef void (*wash_visit)(void *arg, kv_handle *h, double score, uint64_t hold)
 kv_rc ws_scan(kv_wash *w, kv_thread *t, wash_visit visit, void *arg);
 /* Retire what the heap names, as far as it is still the incarnation chosen and FULL. Number retired. */
 uint32_t ws_retire(kv_wash *w, kv_thread *t, const wash_heap *heap);
-/* Protect, with some tries while no hazard pointer can be had. */
-kv_rc ws_protect(kv_wash *w, kv_thread *t, kv_handle *h, hp_holder *holder);
 /* A13, lock held. */
 kv_rc ws_refresh_score(kv_wash *w, kv_thread *t);
 
