@@ -90,7 +90,7 @@ void la_object_size(const void *p, size_t *used, size_t *hold);
 
 /* Accounts as the running counters say. Each is consistent in itself; exact together only at quiescence. */
 la_account la_account_of(la_alloc *la, uint32_t tenant, la_ctx ctx, kv_label label);
-la_account la_label_account(la_alloc *la, kv_label label); /* summed over tenants and contexts */
+la_account la_label_account(la_alloc *la, kv_label label); /* summed over tenants and contexts, peaks too */
 la_totals la_totals_of(la_alloc *la, uint32_t tenant);
 la_totals la_totals_all(la_alloc *la);
 
