@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from harness.bench.ratios import ROUNDS, Bencher, Ratio, speed_ratios, worker_ratio
+from harness.bench.ratios import ROUNDS, Bencher, speed_ratios, worker_ratio
+from harness.model.output import Ratio
 
 __all__ = ["ROUNDS", "Bencher", "Ratio", "speed_ratios", "worker_ratio"]

@@ -6,9 +6,10 @@ Interleaving lets a slow moment of the machine hit both sides alike; the median 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
+
+from harness.model.output import Ratio
 
 ROUNDS = 15
 MEASURE_NS = 40_000_000  # length of one measurement: long against the clock, short against the machine's moods
@@ -22,18 +23,6 @@ class Bencher(Protocol):
     def bench(self, kind: str, threads: int, n: int) -> int:
         """Return nanoseconds for `n` operations by each of `threads`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """One figure beside its aim."""
-
-    name: str
-    value: float
-    aim: str
-    reached: bool
-    low: float
-    high: float
 
 
 def speed_ratios(bencher: Bencher, notify: Callable[[str], None], rounds: int = ROUNDS) -> list[Ratio]:

@@ -1,7 +1,8 @@
-"""Option types that several commands share: sizes, layouts, and the one JSON object on stdout."""
+"""What commands share: option types for sizes, durations and layouts, and the one JSON object on stdout."""
 
 from __future__ import annotations
 
+import math
 import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -10,23 +11,42 @@ import click
 import msgspec
 
 from harness.model.layout import Layout, parse_layout
+from harness.model.memory import MIN_MEMORY
+from harness.model.output import Output
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-class _Size(click.ParamType[int]):
-    """Bytes, with K, M or G for binary units."""
+class _Memory(click.ParamType[int]):
+    """Bytes of a core's memory limit, with K, M or G for binary units."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return bytes."""
-        if isinstance(value, int):
-            return value
         match = re.fullmatch(r"(\d+)([KMG]?)(?:i?B)?", str(value).strip(), re.IGNORECASE)
         if not match:
             self.fail(f"{value!r} is no size; write bytes or use K, M, G, like 512M or 2G", param, ctx)
-        return int(match[1]) * _UNITS[match[2].upper()]
+        size = int(match[1]) * _UNITS[match[2].upper()]
+        if size < MIN_MEMORY:
+            self.fail(f"{value} is below the core's minimum of {MIN_MEMORY >> 20}M", param, ctx)
+        return size
+
+
+class _Seconds(click.ParamType[float]):
+    """A length of time above zero that ends: neither `nan` nor `inf`."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not (seconds > 0 and math.isfinite(seconds)):
+            self.fail(f"{value!r} is no length of time; give a number of seconds above 0", param, ctx)
+        return seconds
 
 
 class _Layout(click.ParamType[Layout]):
@@ -44,7 +64,8 @@ class _Layout(click.ParamType[Layout]):
             self.fail(str(error), param, ctx)
 
 
-SIZE = _Size()
+MEMORY = _Memory()
+SECONDS = _Seconds()
 LAYOUT = _Layout()
 
 
@@ -56,6 +77,6 @@ def tool_version() -> str:
         return "uninstalled"
 
 
-def echo_json(value: dict[str, Any]) -> None:
+def echo_json(value: Output) -> None:
     """Print one JSON object alone on stdout."""
     click.echo(msgspec.json.encode(value).decode())

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import Ratio, speed_ratios, worker_ratio
+from harness.bench import ROUNDS, speed_ratios, worker_ratio
 from harness.builds import get_build, load
-from harness.cli._options import echo_json, tool_version
+from harness.cli._options import SECONDS, echo_json, tool_version
+from harness.model.output import BenchOutput, WorkerMemory
 from harness.stress import RunRequest, run
 
 LIMIT = 256 << 20
@@ -20,42 +21,47 @@ SANITIZERS = {"native": "none", "tsan": "tsan", "asan": "asan"}
 
 
 @click.command(epilog="Example: racewash bench")
-@click.option("--seconds", type=click.FloatRange(min=1), default=3.0, show_default=True,
+@click.option("--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True,
+              help="Measurements of each side; the median of their ratios counts.")  # fmt: skip
+@click.option("--seconds", type=SECONDS, default=3.0, show_default=True,
               help="Length of the run in which a worker's memory is measured.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench(seconds: float, as_json: bool) -> None:
+def bench(rounds: int, seconds: float, as_json: bool) -> None:
     """Measure the driver's overhead, traversal, scaling and a worker's memory, each as a ratio beside its aim."""
     build = get_build("native")
-    ratios = speed_ratios(load(build), _say)
-    memory = {kind: _worker_memory(sanitizer, seconds) for kind, sanitizer in SANITIZERS.items()}
-    ratios.append(worker_ratio(memory["native"], LIMIT))
+    ratios = speed_ratios(load(build), _say, rounds)
+    workers = tuple(_worker_memory(kind, seconds) for kind in SANITIZERS)
+    ratios.append(worker_ratio(workers[0].peak_rss, LIMIT))  # of the native build: a sanitizer's shadow is its own
+    output = BenchOutput(command="bench", version=tool_version(), build=build.identity, ratios=tuple(ratios),
+                         workers=workers)  # fmt: skip
     if as_json:
-        workers = [{"build": kind, "peak_rss": peak, "limit": LIMIT} for kind, peak in memory.items()]
-        echo_json({"command": "bench", "version": tool_version(), "build": build.identity,
-                   "ratios": [asdict(ratio) for ratio in ratios], "workers": workers})  # fmt: skip
+        echo_json(output)
     else:
-        _show(ratios, memory)
+        _show(output)
 
 
-def _worker_memory(sanitizer: str, seconds: float) -> int:
-    """Peak resident bytes of a worker that runs one suite on a core with LIMIT."""
-    _say(f"a worker's memory, sanitizer {sanitizer}")
+def _worker_memory(kind: str, seconds: float) -> WorkerMemory:
+    """Measure a worker that runs one suite on a core with LIMIT."""
+    _say(f"a worker's memory, build {kind}")
     with TemporaryDirectory(prefix="racewash-bench-") as store:
-        result = run(RunRequest(suites=(SUITE,), seconds=seconds, threads=4, memory=LIMIT, sanitizer=sanitizer, seed=1,
-                                store=store), lambda _: None)  # fmt: skip
-    return max(suite.peak_rss for suite in result.suites)
+        result = run(RunRequest(suites=(SUITE,), seconds=seconds, threads=4, memory=LIMIT, sanitizer=SANITIZERS[kind],
+                                seed=1, store=Path(store)), lambda _: None)  # fmt: skip
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return WorkerMemory(build=kind, peak_rss=max(suite.peak_rss for suite in result.suites), limit=LIMIT)
 
 
 def _say(what: str) -> None:
     click.echo(f"measuring {what}", err=True)
 
 
-def _show(ratios: list[Ratio], memory: dict[str, int]) -> None:
+def _show(output: BenchOutput) -> None:
     table = Table("ratio", "value", "aim", "reached", "lowest", "highest", box=None)
-    for ratio in ratios:
+    for ratio in output.ratios:
         reached = "yes" if ratio.reached else "no"
         table.add_row(ratio.name, f"{ratio.value:.3f}", ratio.aim, reached, f"{ratio.low:.3f}", f"{ratio.high:.3f}")
     console = Console()
     console.print(table)
-    for kind, peak in memory.items():
-        console.print(f"worker of the {kind} build: {peak / (1 << 20):.0f} MB, core's limit {LIMIT >> 20} MB")
+    for worker in output.workers:
+        peak, limit = worker.peak_rss / (1 << 20), worker.limit >> 20
+        console.print(f"worker of the {worker.build} build: {peak:.0f} MB, core's limit {limit} MB")

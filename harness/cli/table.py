@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 
 from harness.builds import get_build, load
-from harness.cli._options import LAYOUT, SIZE, echo_json, tool_version
+from harness.cli._options import LAYOUT, MEMORY, echo_json, tool_version
 from harness.model.layout import Layout
+from harness.model.output import TableOutput
 from harness.table import keep, measure
 from harness.table.text import show
 
 
 @click.command(epilog="Example: racewash table --memory 2G")
-@click.option("--memory", type=SIZE, default="2G", show_default=True, help="The core's memory limit, at least 64M.")
-@click.option("--buckets", type=int, help="Hash buckets on both sides; standard: 786433 before, 196613 after.")
+@click.option("--memory", type=MEMORY, default="2G", show_default=True, help="The core's memory limit, at least 64M.")
+@click.option("--buckets", type=click.IntRange(min=1),
+              help="Hash buckets on both sides; standard: 786433 before, 196613 after.")  # fmt: skip
 @click.option("--layout", type=LAYOUT, default="after", show_default=True,
               help="What `before` is compared with: after, or PART=KIND,... (parts not named: after).")  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False),
@@ -27,11 +30,11 @@ def table(memory: int, buckets: int | None, layout: Layout, store: Path | None, 
     """Measure used and hold of every label before and after the pull request, beside its own figures."""
     build = get_build("native")
     measured = measure(load(build), memory, buckets, layout)
-    data: dict[str, Any] = {"command": "table", "version": tool_version(), "build": build.identity}
-    data |= measured.to_dict()
+    fields = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
+    output = TableOutput(command="table", version=tool_version(), build=build.identity, **fields)
     if store is not None:
-        click.echo(f"table kept in {keep(store, data)}", err=True)
+        click.echo(f"table kept in {keep(store, msgspec.to_builtins(output))}", err=True)
     if as_json:
-        echo_json(data)
+        echo_json(output)
     else:
         show(measured, Console())

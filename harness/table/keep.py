@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import msgspec
 
 from harness.model.problem import Problem
+from harness.store.disk import make_folder, write_file
 
 FORMAT = 1
 FOLDER = "tables"
@@ -18,15 +17,10 @@ FOLDER = "tables"
 
 def keep(root: Path, table: dict[str, Any]) -> Path:
     """Write the table's JSON to a new file of the store at `root`, whole or not at all, and return the file."""
-    folder = root / FOLDER
-    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json"
+    path = root / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=folder, suffix=".new", delete=False) as file:
-            file.write(msgspec.json.encode({"format": FORMAT, **table}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(file.name, path)
+        make_folder(path.parent)
+        write_file(path, msgspec.json.encode({"format": FORMAT, **table}))
     except OSError as error:
-        raise Problem(f"the table can't be kept in {root}: {error.strerror}") from error
+        raise Problem(f"the table can't be kept in {root}: {error.strerror}; make room or choose another") from error
     return path

@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout
-from harness.model.outcome import Outcome, Snapshot
-from harness.model.problem import Problem
-from harness.model.scenario import Op, Program, Scenario
-from harness.table.value import (
+from harness.model.memory import (
+    MIN_MEMORY,
     AloneRow,
     BucketRow,
     Bytes,
@@ -19,11 +17,13 @@ from harness.table.value import (
     Table,
     TotalRow,
     WashFigures,
-    stated,
 )
+from harness.model.outcome import Outcome, Snapshot
+from harness.model.problem import Problem
+from harness.model.scenario import Op, Program, Scenario
+from harness.table.stated import stated
 
 MIB = 1 << 20
-MIN_MEMORY = 64 * MIB
 BUCKETS_BEFORE, BUCKETS_AFTER = 786_433, 196_613
 COLD_INSTANCES, MANY_INSTANCES = 13, 32
 SUPPLY = 128  # handles a supply, as the store asks for

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from harness.table.value import Bytes, GrowthPoint, Stated, Table
+from harness.model.memory import Bytes, GrowthPoint, Stated, Table
 
 KIB, MIB = 1 << 10, 1 << 20
 

@@ -12,10 +12,7 @@ import msgspec
 import pytest
 
 from harness.model.finding import Finding, Location
-from harness.model.problem import Problem
-from harness.store import new_run
-from harness.table import keep
-from harness.table.value import (
+from harness.model.memory import (
     AloneRow,
     BucketRow,
     Bytes,
@@ -27,6 +24,9 @@ from harness.table.value import (
     TotalRow,
     WashFigures,
 )
+from harness.model.problem import Problem
+from harness.store import new_run
+from harness.table import keep
 from reports.charts import nice_steps
 from reports.render import render, to_html
 from reports.view import percentile

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+MIN_MEMORY = 64 << 20  # bytes: the specification's least limit of a core
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,3 @@ class Table:
         """Return plain data for JSON."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         return data
-
-
-def stated() -> tuple[str, dict[str, Stated], Stated]:
-    """Return the pull request's figures: source, by label, total."""
-    data = msgspec.json.decode(files("harness.table").joinpath("pull_request.json").read_bytes())
-    labels = {name: Stated(**figures) for name, figures in data["labels"].items()}
-    return data["source"], labels, Stated(**data["total"])

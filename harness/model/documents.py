@@ -1,0 +1,65 @@
+"""What the sources say of themselves: the header of each planted defect, and the invariants of docs/invariants.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FIELD = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
+_INVARIANT = re.compile(r"^\| *`?([A-Z]\d+)`? *\| *(.+?) *\|", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A patch of native/defects; `planted`: its suite must find it within the budget. `finds`: kinds of findings."""
+
+    name: str
+    component: str
+    property: str
+    finds: tuple[str, ...]
+    suite: str
+    sanitizer: str
+    planted: bool
+    origin: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A claim of the specification that runs check; I: at any instant, Q: at quiescence."""
+
+    id: str
+    claim: str
+
+
+def parse_defect(patch: str) -> Defect:
+    """Read a patch's header. Raises ValueError naming the first field that is missing.
+
+    >>> parse_defect("Suite: map")
+    Traceback (most recent call last):
+    ValueError: the header has no field Name
+    """
+    header = dict(_FIELD.findall(patch.partition("\n--- ")[0]))
+    try:
+        return Defect(
+            name=header["Name"],
+            component=header["Component"],
+            property=header["Property"],
+            finds=tuple(header["Finds"].split(", ")),
+            suite=header["Suite"],
+            sanitizer=header["Sanitizer"],
+            planted=header["Planted"] == "yes",
+            origin=header["Origin"],
+            purpose=header["Purpose"],
+        )
+    except KeyError as error:
+        raise ValueError(f"the header has no field {error.args[0]}") from error
+
+
+def parse_invariants(markdown: str) -> tuple[Invariant, ...]:
+    """Read the invariants from the tables of the document, in its order.
+
+    >>> parse_invariants("| id | claim |\\n|---|---|\\n| I1 | Every block exists. |\\n")
+    (Invariant(id='I1', claim='Every block exists.'),)
+    """
+    return tuple(Invariant(name, claim) for name, claim in _INVARIANT.findall(markdown))
