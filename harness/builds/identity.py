@@ -1,6 +1,6 @@
 """One hash over the C sources: says whether a library was built from exactly these files.
 
-Run as a program by the wheel's build (`identity.py NATIVE_FOLDER OUT`), where nothing but the standard library is
+Run as a program by the wheel's build (`identity.py NATIVE_FOLDER OUT COMPILER`), where nothing but the standard library is
 there: it imports nothing else.
 """
 
@@ -31,8 +31,9 @@ def sources_hash(native: Path) -> str:
 
 
 def _main() -> None:
-    native, out = Path(sys.argv[1]), Path(sys.argv[2])
-    out.write_text(json.dumps({"format": 1, "sources": sources_hash(native)}) + "\n", encoding="utf-8")
+    native, out, compiler = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    identity = {"format": 1, "sources": sources_hash(native), "compiler": compiler.lower().replace("gnu", "gcc")}
+    out.write_text(json.dumps(identity) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""Builds of the C sources: found or made, then loaded and run."""
+
+from __future__ import annotations
+
+from harness.builds.build import Build, Kind, get_build
+from harness.builds.cache import cache_folder
+from harness.builds.compiler import Compiler, find_compiler
+from harness.builds.library import Library, load
+from harness.builds.progress import PHASES, Progress, Track
+from harness.builds.recipe import recipe, runtime_library
+from harness.builds.sources import sources
+from harness.builds.target import Invariant, Operation, Parameter, Target
+from harness.builds.worker import fixed_addresses, interpreter, worker_conditions, worker_environment
+
+__all__ = [
+    "PHASES",
+    "Build",
+    "Compiler",
+    "Invariant",
+    "Kind",
+    "Library",
+    "Operation",
+    "Parameter",
+    "Progress",
+    "Target",
+    "Track",
+    "cache_folder",
+    "find_compiler",
+    "fixed_addresses",
+    "get_build",
+    "interpreter",
+    "load",
+    "recipe",
+    "runtime_library",
+    "sources",
+    "worker_conditions",
+    "worker_environment",
+]

@@ -1,0 +1,108 @@
+"""A build loaded into this process: its target's tables, and executions of scenarios."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+from typing import Any
+
+from harness.builds.build import Build
+from harness.builds.declare import declarations, interface, structures
+from harness.builds.plan import Plan, read_outcome
+from harness.builds.target import Target, read_target
+from harness.model.outcome import Outcome
+from harness.model.problem import Problem
+from harness.model.scenario import Scenario
+
+LATENCY_EVERY = 16
+_MAX_CELLS = 4096
+# How a library names its instrumentation, and a function that only the sanitizer's run time has.
+_INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "asan": ("address", "__asan_init")}
+
+
+@functools.cache
+def load(build: Build) -> Library:
+    """Load a build into this process; the same build gives the same Library.
+
+    A tsan or asan build only loads in a process that was started with its `worker_environment`.
+    """
+    return Library(build)
+
+
+class Library:
+    """A loaded build. Every call into it releases the interpreter's lock.
+
+    cffi does that around each call of a C function, in the ABI mode used here too, so that a supervisor's thread in the
+    same process goes on while an execution runs.
+    """
+
+    def __init__(self, build: Build) -> None:
+        instrumentation, needed = _INSTRUMENTATION[build.kind]
+        if needed and not hasattr(ctypes.CDLL(None), needed):
+            raise RuntimeError(f"a {build.kind} library loads only in a process started with its worker_environment")
+        text = declarations(build.native)
+        self._ffi = interface(text)
+        self._lib = self._opened(build)
+        self._compare(structures(text), build)
+        if self._text(self._lib.rw_build_kind()) != instrumentation:
+            raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
+        self._table: Any = self._lib.rw_target_get()
+        if self._table.abi != self._lib.RW_TARGET_ABI:
+            raise RuntimeError(f"{build.library} speaks ABI {self._table.abi}, not {self._lib.RW_TARGET_ABI}")
+        self.build = build
+        self.kind = build.kind
+        self.target: Target = read_target(self._ffi, self._table)
+
+    def execute(self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0,
+                latency_every: int = LATENCY_EVERY) -> Outcome:  # fmt: skip
+        """Run one execution of a scenario and return what came of it.
+
+        `progress` is the buffer of a `Progress` that another process may watch. No operation is started after
+        `deadline_ms` (0: no deadline); one operation in `latency_every` is timed (0: none). Raises Problem when the
+        scenario doesn't fit the target.
+        """
+        plan = Plan(self._ffi, self.target, scenario, deadline_ms, latency_every)
+        # Forked processes write to it too: it is a shared mapping even when nobody watches.
+        buffer = mmap.mmap(-1, self._ffi.sizeof("rw_progress")) if progress is None else progress
+        area = self._view(buffer)
+        area.seed = scenario.seed
+        outcome, count = self._ffi.new("rw_outcome *"), self._ffi.new("int32_t *")
+        cells = self._ffi.new("rw_cell[]", _MAX_CELLS)
+        self._lib.rw_execute(self._table, plan.struct, area, outcome, cells, _MAX_CELLS, count)
+        if count[0] > _MAX_CELLS:
+            raise RuntimeError(f"the target's snapshot has {count[0]} cells, more than {_MAX_CELLS}")
+        return read_outcome(self._ffi, self.target, outcome, len(scenario.programs), cells, count[0])
+
+    def canary(self) -> None:
+        """Commit the defect that this build's sanitizer must report; a native build has nothing to show."""
+        if self.kind == "tsan":
+            self._lib.rw_canary_race()
+        elif self.kind == "asan":
+            self._lib.rw_canary_overflow()
+
+    def bench(self, kind: str, threads: int, n: int) -> int:
+        """Return nanoseconds that `n` operations by each of `threads` took."""
+        took = int(self._lib.rw_bench(kind.encode(), threads, n, self._ffi.NULL, 0))
+        if took < 0:
+            raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
+        return took
+
+    def _view(self, buffer: Any) -> Any:
+        return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)
+
+    def _opened(self, build: Build) -> Any:
+        try:
+            return self._ffi.dlopen(str(build.library))
+        except OSError as error:
+            raise Problem(f"the library {build.library} can't be loaded: {error}") from error
+
+    def _compare(self, names: list[str], build: Build) -> None:
+        for name in names:
+            ours, theirs = self._ffi.sizeof(name), int(self._lib.rw_sizeof(name.encode()))
+            if ours != theirs:
+                raise RuntimeError(f"{build.library} has {theirs} bytes in {name}, the headers beside it {ours}")
+
+    def _text(self, pointer: Any) -> str:
+        value = self._ffi.string(pointer)
+        return value.decode() if isinstance(value, bytes) else value

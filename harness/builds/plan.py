@@ -1,0 +1,121 @@
+"""Between a scenario and the driver's structures, and from what the driver leaves to an outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from cffi import FFI
+
+from harness.builds.target import Target
+from harness.model.outcome import Outcome, Snapshot, Violation
+from harness.model.problem import Problem
+from harness.model.scenario import Program, Scenario
+
+OTHER_CODES = "other"  # what the driver doesn't count one by one: negative codes, and those past its table
+MAX_THREADS = 256  # RW_MAX_THREADS: the driver's own places for threads
+STATUSES = ("done", "create-failed", "attach-failed", "child-died", "stopped", "system")
+
+
+class Plan:
+    """An rw_plan of a scenario, with everything that it points to kept alive."""
+
+    def __init__(self, ffi: FFI, target: Target, scenario: Scenario, deadline_ms: int, latency_every: int) -> None:
+        self._ffi = ffi
+        self._target = target
+        self._kept: list[Any] = []
+        self.struct = self._new("rw_plan *", None)
+        if not 1 <= len(scenario.programs) <= MAX_THREADS:
+            count = len(scenario.programs)
+            raise Problem(f"a scenario has 1 to {MAX_THREADS} programs, one for each thread, not {count}")
+        if scenario.target != target.name:
+            raise Problem(f"the scenario is for the target {scenario.target!r}; this library has {target.name!r}")
+        try:
+            self._fill(scenario)
+            self.struct.deadline_ms = deadline_ms
+            self.struct.latency_every = latency_every
+        except OverflowError as error:
+            raise Problem(f"the scenario has a number that doesn't fit its place: {error}") from error
+
+    def _fill(self, scenario: Scenario) -> None:
+        plan = self.struct
+        plan.params, plan.param_cnt = self._params(scenario.params)
+        plan.thread_cnt = plan.program_cnt = len(scenario.programs)
+        plan.programs = self._new("rw_program[]", [self._program(ops) for ops in scenario.programs])
+        plan.setup = self._program(scenario.setup)
+        plan.process_cnt = scenario.processes
+        plan.rounds = scenario.rounds
+        plan.shared_bytes = scenario.shared_bytes
+        plan.check_every_ms = scenario.check_every_ms
+
+    def _params(self, params: dict[str, int]) -> tuple[Any, int]:
+        for name in params:
+            if name not in self._target.params:
+                known = ", ".join(self._target.params)
+                raise Problem(f"the target {self._target.name} has no parameter {name!r}; it has: {known}")
+        values = [(self._new("char[]", name.encode()), value) for name, value in params.items()]
+        return self._new("rw_param[]", values), len(values)
+
+    def _program(self, program: Program) -> tuple[Any, int, int]:
+        ops = []
+        for op in program:
+            known = self._target.ops.get(op.name)
+            if known is None:
+                raise Problem(f"the target {self._target.name} has no operation {op.name!r}")
+            if len(op.args) != known.arg_cnt:
+                raise Problem(f"the operation {op.name} takes {known.arg_cnt} arguments, not {len(op.args)}")
+            ops.append((known.code, 0, op.args))
+        return self._new("rw_op[]", ops), len(ops), 0
+
+    def _new(self, kind: str, value: Any) -> Any:
+        self._kept.append(self._ffi.new(kind, value))
+        return self._kept[-1]
+
+
+def read_outcome(ffi: FFI, target: Target, raw: Any, threads: int, cells: Any, cell_cnt: int) -> Outcome:
+    """Decode an rw_outcome of so many threads, and the cells of its snapshot."""
+    names = list(target.codes)[: len(raw.stats[0].codes) - 1]
+    codes: Counter[str] = Counter()
+    latency = [0] * len(raw.stats[0].latency)
+    for i in range(threads):
+        stats = raw.stats[i]
+        for code, count in enumerate(ffi.unpack(stats.codes, len(stats.codes))):
+            codes[names[code] if code < len(names) else OTHER_CODES] += count
+        latency = [left + right for left, right in zip(latency, ffi.unpack(stats.latency, len(latency)), strict=True)]
+    status = int(raw.status)
+    return Outcome(
+        status=STATUSES[status] if status < len(STATUSES) else f"status {status}",
+        message=_text(ffi, raw.message),
+        ops=int(raw.ops),
+        seconds=raw.nanoseconds / 1e9,
+        checks={name: int(raw.checks[i]) for i, name in enumerate(target.invariants)},
+        violations=tuple(_violation(ffi, raw.violations[i]) for i in range(raw.violation_cnt)),
+        codes={name: count for name, count in codes.items() if count},
+        latency=tuple(latency),
+        snapshot=_snapshot(ffi, cells, cell_cnt),
+    )
+
+
+def _violation(ffi: FFI, raw: Any) -> Violation:
+    return Violation(
+        id=_text(ffi, raw.id),
+        text=_text(ffi, raw.text),
+        file=_text(ffi, raw.file),
+        line=int(raw.line),
+        thread=int(raw.thread),
+        count=int(raw.count),
+    )
+
+
+def _snapshot(ffi: FFI, cells: Any, count: int) -> Snapshot:
+    snapshot: Snapshot = {}
+    for i in range(count):
+        cell = cells[i]
+        names = snapshot.setdefault(_text(ffi, cell.group), {})
+        names.setdefault(_text(ffi, cell.name), {})[_text(ffi, cell.field)] = int(cell.value)
+    return snapshot
+
+
+def _text(ffi: FFI, raw: Any) -> str:
+    value = ffi.string(raw)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

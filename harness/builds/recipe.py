@@ -1,0 +1,85 @@
+"""How each kind of build is compiled and linked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.builds.compiler import Compiler
+from harness.model.problem import Problem
+
+# The native library of the wheel is compiled with the same flags: see CMakeLists.txt.
+_COMMON: tuple[str, ...] = (
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O2",
+    "-g",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+)
+# Constant-size copies would be expanded in place, unseen; volatile accesses would pass for plain ones.
+_THREAD: tuple[str, ...] = ("-fsanitize=thread", "-fno-builtin-memcpy", "-fno-builtin-memset", "-fno-builtin-memmove",
+           "-fno-omit-frame-pointer")  # fmt: skip
+_VOLATILE = {
+    "gcc": ("--param", "tsan-distinguish-volatile=1"),
+    "clang": ("-mllvm", "-tsan-distinguish-volatile=1"),
+}
+# Recovering lets a worker report the planted overflow, go on, and report every other defect once.
+_ADDRESS = ("-fsanitize=address,undefined", "-fsanitize-recover=address,undefined", "-fno-omit-frame-pointer")
+
+_LINK: tuple[str, ...] = ("-shared", "-Wl,-z,defs")  # what nothing defines is an error here, not in a worker
+
+UNINSTRUMENTED = "mem_note.c"  # the seam that each linked library resolves its own way: see mem_note.h
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Flags of one kind of build; `runtime` is the sanitizer's library by its name for each compiler."""
+
+    kind: str
+    compile: tuple[str, ...]
+    seam: tuple[str, ...]  # flags of UNINSTRUMENTED
+    link: tuple[str, ...]
+    runtime: str = ""
+
+    def key(self) -> str:
+        """Return everything of the recipe that changes what comes of it."""
+        return repr((self.kind, self.compile, self.seam, self.link))
+
+
+def recipe(kind: str, compiler: Compiler) -> Recipe:
+    """Return the recipe of a kind of build: native, tsan or asan."""
+    runtime = ("-shared-libsan",) if compiler.family == "clang" else ()
+    if kind == "native":
+        return Recipe(kind, _COMMON, _COMMON, _LINK)
+    if kind == "tsan":
+        instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
+        return Recipe(kind, instrumented, _COMMON, ("-fsanitize=thread", *runtime, *_LINK), "tsan")
+    if kind == "asan":
+        flags = (*_COMMON, *_ADDRESS)
+        return Recipe(kind, flags, flags, ("-fsanitize=address,undefined", *runtime, *_LINK), "asan")
+    raise Problem(f"there is no build {kind!r}: use native, tsan or asan")
+
+
+def runtime_library(kind: str, compiler: Compiler) -> Path:
+    """Return the real path of the library that a worker of this kind of build preloads.
+
+    Raises Problem when it isn't installed, naming it.
+    """
+    names = {
+        "gcc": (f"lib{kind}.so",),
+        "clang": (f"libclang_rt.{kind}.so", f"libclang_rt.{kind}-x86_64.so", f"libclang_rt.{kind}-aarch64.so"),
+    }[compiler.family]
+    for name in names:
+        path = compiler.file(name)
+        if path is not None:
+            return path
+    package, fedora = (
+        ("libgcc-*-dev", f"lib{kind}") if compiler.family == "gcc" else ("libclang-rt-*-dev", "compiler-rt")
+    )
+    raise Problem(
+        f"the {kind} build needs lib{kind} ({names[0]}), a library of {compiler}, which is not installed: install it "
+        f"(Debian, Ubuntu: {package}; Fedora: {fedora})"
+    )

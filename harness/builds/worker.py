@@ -1,0 +1,113 @@
+"""What a worker process needs around it, so that a sanitizer's library works inside the Python interpreter.
+
+A build's library calls its sanitizer's run time, which must be in the process before anything else: it is preloaded
+into the interpreter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.builds.build import Build
+
+_ADDR_NO_RANDOMIZE = 0x0040000
+_ASK = 0xFFFFFFFF
+
+# Fatal signals belong to the sanitizer. An empty value is "not set" to the interpreter.
+_NO_FAULTHANDLER = {"PYTHONFAULTHANDLER": "", "PYTHONDEVMODE": ""}
+_COMMON = {
+    "exitcode": 0,  # a worker's exit code is its own; what was reported is read from stderr
+    "abort_on_error": 1,  # a fatal signal still ends the worker by a signal
+    "allocator_may_return_null": 1,  # a refused allocation is the core's to handle
+    "handle_abort": 1,
+}
+_TSAN = {
+    **_COMMON,
+    "halt_on_error": 0,
+    "die_after_fork": 0,  # the shared mode forks
+    "second_deadlock_stack": 1,
+    "history_size": 5,  # accesses remembered a thread: too few, and reports lack their second stack
+}
+_ASAN = {
+    **_COMMON,
+    "halt_on_error": 0,
+    "detect_leaks": 1,
+    "leak_check_at_exit": 0,  # the driver checks after each execution; the interpreter's end is not judged
+}
+_UBSAN = {"print_stacktrace": 1, "halt_on_error": 0}
+
+
+def worker_environment(build: Build) -> dict[str, str]:
+    """Return the variables, besides the caller's own, of a process that loads this build.
+
+    They replace a user's own sanitizer options, which could hide reports.
+    """
+    if build.kind == "tsan":
+        return {**_NO_FAULTHANDLER, "LD_PRELOAD": str(build.runtime), "TSAN_OPTIONS": _options(_TSAN)}
+    if build.kind == "asan":
+        return {
+            **_NO_FAULTHANDLER,
+            "LD_PRELOAD": str(build.runtime),
+            "ASAN_OPTIONS": _options(_ASAN),
+            "UBSAN_OPTIONS": _options(_UBSAN),
+            # LeakSanitizer doesn't look into the interpreter's own arenas: it must not take what is only reachable
+            # through them for leaked.
+            "PYTHONMALLOC": "malloc",
+        }
+    return dict(_NO_FAULTHANDLER)
+
+
+@contextmanager
+def worker_conditions(build: Build) -> Iterator[None]:
+    """Processes that this thread starts inside, by whatever means, get the build's environment and fixed addresses.
+
+    >>> with worker_conditions(build):        # doctest: +SKIP
+    ...     process.start()                   # of a multiprocessing context "spawn"
+    """
+    changes = worker_environment(build)
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        with fixed_addresses():
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def fixed_addresses() -> Iterator[bool]:
+    """Processes that this thread starts inside have no random addresses: some libtsan refuse those of newer systems.
+
+    The personality is the thread's own; a program takes it over when it starts. Yields whether that was allowed: where
+    it isn't (some containers), libtsan works when vm.mmap_rnd_bits is at most 28.
+    """
+    personality = ctypes.CDLL(None, use_errno=True).personality
+    personality.argtypes, personality.restype = [ctypes.c_ulong], ctypes.c_int
+    before = personality(_ASK)
+    allowed = before != -1 and personality(before | _ADDR_NO_RANDOMIZE) != -1
+    try:
+        yield allowed
+    finally:
+        if allowed:
+            personality(before)
+
+
+def interpreter() -> str:
+    """Return the interpreter's program file: preloading into a script that starts it would reach the shell instead."""
+    with Path(sys.executable).open("rb") as file:
+        if file.read(4) == b"\x7fELF":
+            return sys.executable
+    return str(Path("/proc/self/exe").readlink())
+
+
+def _options(values: dict[str, int]) -> str:
+    return ":".join(f"{name}={value}" for name, value in values.items())
