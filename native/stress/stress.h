@@ -5,6 +5,11 @@
  * caller releases the interpreter's lock. Progress and the last operations of every thread are written to a mapping
  * that a supervisor in another process reads, so that they survive a crash of this one.
  *
+ * Sanitizers and processes: libtsan wants TSAN_OPTIONS=die_after_fork=0 when this process has threads and a forked one
+ * makes some. It sees no race between processes, and with several threads in each it may take what another process has
+ * ordered for a race. LeakSanitizer looks at this process alone, after each execution; what it has reported once it
+ * reports again after each later one, so a worker with a leak, like one whose process died, is best replaced.
+ *
  * The part between the two cffi markers is read by the Python side: plain C declarations only.
  */
 #ifndef RACEWASH_STRESS_H
@@ -13,7 +18,7 @@
 #include "../target/target.h"
 
 /* cffi: begin */
-enum { RW_MAX_THREADS = 256, RW_RING = 32, RW_BUCKETS = 48, RW_MAX_VIOLATIONS = 64 };
+enum { RW_MAX_THREADS = 256, RW_RING = 32, RW_BUCKETS = 48, RW_MAX_VIOLATIONS = 64, RW_MAX_INVARIANTS = 64 };
 
 typedef struct rw_program {
     const rw_op *ops;
@@ -21,7 +26,8 @@ typedef struct rw_program {
     int32_t reserved;
 } rw_program;
 
-/* Progress of one thread, in the supervisor's mapping: written by one thread with relaxed stores. */
+/* Progress of one thread, in the supervisor's mapping: written by one thread with relaxed stores. The set-up program
+ * shows itself on track 0; the threads' figures start at 0 after it. */
 typedef struct rw_track {
     uint64_t ops;          /* operations finished: the watchdog's sign of life */
     uint64_t started;      /* operations begun; started > ops: ring[ops % 32] is running now */
@@ -50,25 +56,32 @@ typedef struct rw_plan {
     const rw_param *params;
     int32_t param_cnt;
     int32_t thread_cnt;     /* over all processes */
-    int32_t process_cnt;    /* 0: threads of this process; n > 0: n forked processes share one core */
+    int32_t process_cnt;    /* 0: threads of this process; n > 0: n forked processes (not more than threads) share one
+                             * core, thread i in process i % n */
     int32_t program_cnt;    /* thread i runs programs[i % program_cnt] */
     const rw_program *programs;
     rw_program setup;       /* run by one thread before the barrier */
     int32_t rounds;         /* times each program is run, at least one */
     int32_t latency_every;  /* sample one operation in so many; 0: none */
     int64_t deadline_ms;    /* stop starting operations after so long; 0: no deadline */
-    int64_t shared_bytes;   /* size of the mapping in the shared mode */
-    int32_t check_every_ms; /* instant invariants while threads run, from a thread of its own; 0: never */
+    int64_t shared_bytes;   /* size of the mapping in the shared mode; threads of one process may use one too */
+    int32_t check_every_ms; /* instant invariants while threads run, from a thread (or process) of its own; 0: never */
     int32_t reserved;
 } rw_plan;
 
+/* RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
+ * soon; the core may be torn, so it is neither judged nor destroyed, and its mapping stays as long as this process.
+ * RW_STOPPED: by the flag; judged like RW_DONE, which a deadline is too. RW_SYSTEM: a faulty plan, or the system
+ * refused something. Every status but RW_DONE has a sentence in `message`. */
 enum { RW_DONE = 0, RW_CREATE_FAILED = 1, RW_ATTACH_FAILED = 2, RW_CHILD_DIED = 3, RW_STOPPED = 4, RW_SYSTEM = 5 };
 
 typedef struct rw_outcome {
     int32_t status; /* RW_DONE, ... */
     int32_t violation_cnt;
     int32_t child_status; /* wait status of the first process that died */
-    int32_t child_index;
+    int32_t child_index; /* process_cnt: the checker's */
+    int32_t leaked; /* asan: LeakSanitizer reported a leak (on stderr) after destroy */
+    int32_t reserved;
     uint64_t ops;
     uint64_t nanoseconds; /* from the barrier to the last thread's end */
     char message[256];
@@ -77,7 +90,9 @@ typedef struct rw_outcome {
     rw_thread_stats stats[256];
 } rw_outcome;
 
-/* Run one execution. `progress` may not be NULL. `cells` receives the snapshot taken at quiescence, before close. */
+/* Run one execution; returns outcome->status. `progress` may not be NULL, and lies in a shared mapping when processes are
+ * to be seen and stopped. `cells` receives the snapshot taken at quiescence, before close: *cell_cnt cells, of which
+ * only max_cells are written. */
 int32_t rw_execute(const rw_target *target, const rw_plan *plan, rw_progress *progress, rw_outcome *outcome,
                    rw_cell *cells, int32_t max_cells, int32_t *cell_cnt);
 

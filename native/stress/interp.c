@@ -1,0 +1,92 @@
+/* One thread's loop over its program. No allocation, and no system call but the sampled looks at the clock. */
+#include "execution.h"
+
+/* Operations between two looks at the clock for the deadline: one in so many costs less than a hundredth of a get. */
+enum { DEADLINE_EVERY = 16, OTHER_CODE = 15 };
+
+typedef struct clockwork { /* which operations are timed: counted, so that the loop compares one number */
+    uint64_t next, next_sample, next_look;
+    uint64_t deadline_ns;
+    uint32_t every;
+} clockwork;
+
+static void plan_next(clockwork *clock) {
+    clock->next = clock->next_sample < clock->next_look ? clock->next_sample : clock->next_look;
+}
+
+static clockwork clockwork_of(int32_t latency_every, uint64_t deadline_ns) {
+    clockwork clock = {.deadline_ns = deadline_ns, .every = latency_every > 0 ? (uint32_t)latency_every : 0};
+    clock.next_sample = clock.every > 0 ? 0 : UINT64_MAX;
+    clock.next_look = deadline_ns > 0 ? 0 : UINT64_MAX;
+    plan_next(&clock);
+    return clock;
+}
+
+static int bucket_of(uint64_t ns) {
+    int bucket = ns > 0 ? 63 - __builtin_clzll(ns) : 0;
+    return bucket < RW_BUCKETS ? bucket : RW_BUCKETS - 1;
+}
+
+static bool out_of_time(clockwork *clock, uint64_t nth) {
+    if (nth != clock->next_look) {
+        return false;
+    }
+    clock->next_look += DEADLINE_EVERY;
+    return prim_now_ns() >= clock->deadline_ns;
+}
+
+static __attribute__((noinline)) int64_t run_sampled(rw_lane *lane, const rw_op *op, clockwork *clock, uint64_t nth) {
+    const rw_target *target = lane->ex->target;
+    int64_t rc;
+    if (nth == clock->next_sample) {
+        uint64_t before = prim_now_ns();
+        rc = target->run(lane->context, op);
+        lane->stats.latency[bucket_of(prim_now_ns() - before)]++;
+        clock->next_sample += clock->every;
+    } else {
+        rc = target->run(lane->context, op);
+    }
+    plan_next(clock);
+    return rc;
+}
+
+static inline bool stopped(const rw_execution *ex) {
+    return progress_look(&ex->progress->stop) != 0 || at_load(&ex->shared->halt, relaxed) != HALT_NONE;
+}
+
+/* Returns the number of operations done; sets lane->stopped when the flag ended it. */
+static uint64_t loop(rw_lane *lane, const rw_program *program, int32_t rounds, clockwork clock) {
+    const rw_execution *ex = lane->ex;
+    rw_track *track = &ex->progress->tracks[lane->index];
+    int64_t (*run)(rw_thread *, const rw_op *) = ex->target->run;
+    uint64_t done = 0;
+    for (int32_t round = 0; round < rounds; round++) {
+        for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
+            if (stopped(ex)) {
+                lane->stopped = true;
+                return done;
+            }
+            int64_t rc;
+            if (done == clock.next) {
+                if (out_of_time(&clock, done)) {
+                    return done;
+                }
+                track_begin(track, done, op);
+                rc = run_sampled(lane, op, &clock, done);
+            } else {
+                track_begin(track, done, op);
+                rc = run(lane->context, op);
+            }
+            lane->stats.codes[rc >= 0 && rc < OTHER_CODE ? rc : OTHER_CODE]++;
+            progress_show(&track->ops, ++done);
+        }
+    }
+    return done;
+}
+
+void interp_run(rw_lane *lane, const rw_program *program, int32_t rounds, uint64_t deadline_ns) {
+    uint64_t began = prim_now_ns();
+    lane->stats.ops = loop(lane, program, rounds, clockwork_of(lane->ex->plan->latency_every, deadline_ns));
+    lane->ended_ns = prim_now_ns();
+    lane->stats.nanoseconds = lane->ended_ns - began;
+}
