@@ -9,23 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+
+from harness.model.memory import BucketRow, Table
+from harness.model.output import BenchOutput, Output, RunOutput, TableOutput, decode
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".racewash" / "accept" / "core.json"
 LIMIT = float(os.environ.get("RACEWASH_ACCEPT_SECONDS", "inf"))
 STARTED = time.monotonic()
 SUITES = {"expansion", "supply", "wash", "frees", "map", "instances", "accounting", "processes"}
-MIB = 1 << 20
-
-Result = dict[str, Any]
+INVARIANTS = {f"I{i}" for i in range(1, 14)} | {f"Q{i}" for i in range(1, 11)}
+KIB, MIB = 1 << 10, 1 << 20
 
 
 def sources_digest() -> str:
@@ -33,7 +36,7 @@ def sources_digest() -> str:
     digest = hashlib.sha256()
     for folder in ("native", "harness", "suites", "reports", "racewash"):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".c", ".h", ".py", ".patch", ".json"}:
+            if path.suffix in {".c", ".h", ".py", ".patch", ".json", ".html", ".svg", ".css"}:
                 digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -46,52 +49,100 @@ def passed_before() -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _resumable(request: pytest.FixtureRequest) -> Iterator[None]:
+def _resumable(request: pytest.FixtureRequest, has_passed: Callable[[], bool]) -> Iterator[None]:
     name = request.node.name
     if passed_before().get(name) == DIGEST:
         pytest.skip("passed before, on these sources")
     if time.monotonic() - STARTED > LIMIT:
         pytest.skip("the time is over; run the same command again to go on here")
-    failed = request.session.testsfailed
     yield
-    if request.session.testsfailed == failed and getattr(request.node, "passed", False):
+    if has_passed():
         STATE.parent.mkdir(parents=True, exist_ok=True)
         new = STATE.with_suffix(".new")
         new.write_text(json.dumps({**passed_before(), name: DIGEST}, indent=1), encoding="utf-8")
         new.replace(STATE)
 
 
-def call(*words: str, store: Path, expect: int = 0) -> Result:
-    """Run a command with --json from a temporary folder; return its object."""
+def call(*words: str, store: Path) -> Output:
+    """Run a command with --json from a temporary folder; return its object, whose every field was checked."""
     command = ["racewash", *words, "--json"]
     run = subprocess.run(command, cwd=store, stdout=subprocess.PIPE, text=True, check=False)
-    assert run.returncode == expect, f"{' '.join(command)}: exit code {run.returncode}"
-    return dict(json.loads(run.stdout))
-
-
-def mark_passed(request: pytest.FixtureRequest) -> None:
-    request.node.passed = True
+    assert run.returncode == 0, f"{' '.join(command)}: exit code {run.returncode}"
+    return decode(run.stdout)
 
 
 # ---- The memory table ----
 
 
-def test_table(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    result = call("table", "--memory", "2G", store=tmp_path)
-    rows = {row["label"]: row for row in result["labels"]}
-    # One allocation of buckets, split by offset: nearly all of the hold is used, and there is no more than 2.1 MB.
-    combined = [row for name, row in rows.items() if name.startswith("CACHE_MAP_BKT")]
-    assert combined
-    for row in combined:
-        after = row["after"]
-        assert after["used"] / after["hold"] >= 0.97, row
-    assert min(row["after"]["hold"] for row in combined) <= 2.1 * MIB
-    handles = next(row for name, row in rows.items() if name.startswith("CACHE_MB_HANDLE"))
-    assert handles["before"]["hold"] > 7.5e6
-    assert handles["after"]["hold"] < handles["before"]["hold"] / 4
-    wash = next(row for name, row in rows.items() if name.startswith("KvstCachWashStr"))
-    assert wash["after"]["hold"] <= 8_000
-    mark_passed(request)
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> TableOutput:
+    output = call("table", "--memory", "2G", store=tmp_path_factory.mktemp("table"))
+    assert isinstance(output, TableOutput)
+    return output
+
+
+def saved(name: str, table: Table) -> int:
+    row = table.label(name)
+    return row.before.hold - row.after.hold
+
+
+def test_totals_before_and_after(table: TableOutput) -> None:
+    """The pull request says ~17 MB (its rows add up to 17.9) and ~2.8 MB."""
+    [named, metadata] = table.totals
+    assert named.pull_request is not None
+    for total in (named, metadata):
+        assert 16.5 * MIB <= total.before.hold <= 19 * MIB
+        assert 2.0 * MIB <= total.after.hold <= 3.0 * MIB
+
+
+def test_handles_start_with_three_parts_and_grow_in_single_blocks(table: TableOutput) -> None:
+    handles, slots = table.label("CACHE_MB_HANDLE"), table.label("handle pool slots")
+    assert 8.0 * MIB <= handles.before.hold <= 9.0 * MIB
+    assert slots.part_of == "CACHE_MB_HANDLE"
+    rest = handles.after.hold - slots.after.hold  # 1,107 block pointers take 2 blocks, the first supply 3
+    assert 4 * 8 * KIB <= rest <= 5 * 8 * KIB
+    block = table.growth[1].step
+    assert 7_936 <= block <= 8_192
+    assert len(table.growth) > 10
+    assert [point.step for point in table.growth[1:]] == [block] * (len(table.growth) - 1)
+    assert [point.handles for point in table.growth[:3]] == [0, 62, 124]
+    assert len(table.supplies) > 3
+    assert {point.step / block for point in table.supplies[1:]} == {2, 3}
+
+
+def test_buckets(table: TableOutput) -> None:
+    [many, few, both] = table.buckets
+    counts = [(row.buckets_before, row.buckets_after) for row in (many, few, both)]
+    assert counts == [(786_433, 786_433), (196_613, 196_613), (786_433, 196_613)]
+    assert all(row.after.used / row.after.hold >= 0.97 for row in (many, few, both))
+    assert all(row.before.used / row.before.hold < 0.85 for row in (many, few, both))
+    assert both.after.hold <= 2.1 * MIB
+    assert both.before.hold >= 7.5 * MIB
+    assert all(total_falls(row) for row in (many, few, both))
+
+
+def total_falls(row: BucketRow) -> bool:
+    return row.total_after.hold < row.total_before.hold
+
+
+def test_nodes_of_32_instances_save_832_kb(table: TableOutput) -> None:
+    [row] = [row for row in table.nodes if row.instances == 32]
+    assert row.before.hold - row.after.hold >= 832 * KIB
+    assert saved("CACHE_MAP_NODE", table) > 0
+
+
+def test_wash_keeps_8000_bytes_at_most(table: TableOutput) -> None:
+    assert table.label("KvstCachWashStr").after.hold <= 8_000
+    assert table.wash.rest_after.hold <= 8_000
+    assert table.wash.rest_before.hold >= 1 * MIB
+    assert table.wash.peak_after.hold > table.wash.rest_after.hold
+
+
+@pytest.mark.parametrize("part", ["buckets", "handles", "nodes", "wash"])
+def test_each_optimisation_alone(part: str, table: TableOutput) -> None:
+    [row] = [row for row in table.alone if row.part == part]
+    assert row.before.hold > row.after.hold
+    assert row.total_before.hold > row.total_after.hold
 
 
 # ---- Runs without a finding ----
@@ -107,46 +158,64 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_run_finds_nothing(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    result = call("run", *RUNS[name], "--store", str(tmp_path / "store"), store=tmp_path)
-    assert result["findings"] == []
-    assert {suite["name"] for suite in result["suites"]} == SUITES
-    for suite in result["suites"]:
-        assert suite["executions"] > 0, suite["name"]
-        assert suite["operations_per_second"] > 0, suite["name"]
-    checked = {key for suite in result["suites"] for key, count in suite["invariants"].items() if count > 0}
-    assert checked
-    mark_passed(request)
+def test_run_finds_nothing(name: str, tmp_path: Path) -> None:
+    output = call("run", *RUNS[name], "--store", str(tmp_path / "store"), store=tmp_path)
+    assert isinstance(output, RunOutput)
+    assert output.findings == ()
+    assert output.canary is (True if output.sanitizer != "none" else None)
+    assert {suite.name for suite in output.suites} == SUITES
+    for suite in output.suites:
+        assert suite.executions > 0, suite.name
+        assert suite.operations_per_second > 0, suite.name
+    checked = {key for suite in output.suites for key, count in suite.invariants.items() if count > 0}
+    assert checked >= INVARIANTS
 
 
-# ---- Interruption ----
-
-
-def test_interrupt_ends_workers_within_two_seconds(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    command = ["racewash", "run", "--seconds", "60", "--threads", "8", "--processes", "2", "--store", str(tmp_path)]
+def test_interrupt_ends_workers_within_two_seconds(tmp_path: Path) -> None:
+    command = ["racewash", "run", "--seconds", "60", "--threads", "16", "--processes", "2", "--store", str(tmp_path)]
     with subprocess.Popen([*command, "--sanitizer", "tsan"], cwd=tmp_path, start_new_session=True) as process:
         watched = psutil.Process(process.pid)
         deadline = time.monotonic() + 300  # the first use builds
-        while len(watched.children(recursive=True)) < 2 and time.monotonic() < deadline:
+        while not any(running(child) for child in watched.children(recursive=True)):
+            assert time.monotonic() < deadline, "no worker within five minutes"
             psutil.wait_procs([watched], timeout=0.2)
-        psutil.wait_procs([watched], timeout=5)
         workers = watched.children(recursive=True)
-        assert workers
-        began = time.monotonic()
-        watched.send_signal(2)
-        process.wait(timeout=20)
-        _, alive = psutil.wait_procs(workers, timeout=0.1)
+        watched.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs(workers, timeout=2)
         assert not alive
-        assert time.monotonic() - began <= 2 + 1  # the printing of what was found included
-        assert process.returncode == 130
-    mark_passed(request)
+        assert process.wait(timeout=10) == 130
+
+
+def running(process: psutil.Process) -> bool:
+    """True when a worker races: it has more threads than Python and the sanitizer themselves start."""
+    try:
+        return process.num_threads() > 16
+    except psutil.NoSuchProcess:
+        return False
+
+
+# ---- What tests elsewhere hold, at the same sources and through the same installation ----
+
+ELSEWHERE = {
+    "planted defects are found, with file and line": "suites/test_defects.py",
+    "wrong input, poor machines, interruption": "harness/tests/test_misuse.py",
+}
+
+
+@pytest.mark.parametrize("path", ELSEWHERE.values(), ids=list(ELSEWHERE))
+def test_elsewhere(path: str) -> None:
+    pytest_command = Path(sys.executable).with_name("pytest")
+    command = [str(pytest_command), "-q", "-p", "no:cacheprovider", "--import-mode=importlib", path]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 # ---- Ratios ----
 
 
-def test_ratios(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    result = call("bench", store=tmp_path)
-    missed = [ratio for ratio in result["ratios"] if not ratio.get("ok", ratio.get("reached"))]
-    assert missed == []
-    mark_passed(request)
+def test_ratios(tmp_path: Path) -> None:
+    output = call("bench", store=tmp_path)
+    assert isinstance(output, BenchOutput)
+    assert len(output.ratios) == 5
+    assert [ratio for ratio in output.ratios if not ratio.reached] == []
+    [native] = [worker for worker in output.workers if worker.build == "native"]
+    assert 0 < native.peak_rss <= native.limit + 150 * MIB
