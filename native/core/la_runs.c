@@ -107,7 +107,6 @@ void *la_runs_take(la_alloc *la, la_set *set, uint32_t len, la_run_kind kind, la
     if (run == NULL) {
         return NULL;
     }
-    *lack = 0;
     uint32_t rest = run->len - len;
     bin_take(set, run);
     tag(run, len, kind);

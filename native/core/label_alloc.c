@@ -200,7 +200,8 @@ static LA_RAW void *own_chunk(la_alloc *la, kv_thread *t, la_set *set, kv_label 
 }
 
 static bool refused(la_alloc *la, kv_label label, size_t n, const char *file, int line) {
-    return n > INT64_MAX / 4 || (la->env->fail_alloc != NULL && la->env->fail_alloc(la->env->ctx, label, n, file, line));
+    return n > INT64_MAX / 4 ||
+           (la->env->fail_alloc != NULL && la->env->fail_alloc(la->env->ctx, label, n, file, line));
 }
 
 void *la_malloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,

@@ -68,11 +68,13 @@ uint64_t la_cache_hold(const la_alloc *la, uint32_t tenant);
  * Any thread; `t` may be NULL (then a full limit fails at once instead of washing). */
 void *la_malloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,
                    int line);
-#define la_malloc(la, t, tenant, ctx, label, n) la_malloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
+#define la_malloc(la, t, tenant, ctx, label, n)                                                                        \
+    la_malloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
 /* The same, zeroed. */
 void *la_zalloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,
                    int line);
-#define la_zalloc(la, t, tenant, ctx, label, n) la_zalloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
+#define la_zalloc(la, t, tenant, ctx, label, n)                                                                        \
+    la_zalloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
 /* Free an object; NULL is allowed. A broken header or tail, or a pointer that is not the start of a live object, is
  * reported through env.report as "heap" and the object is left alone. */
 void la_free(la_alloc *la, void *p);
