@@ -38,7 +38,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     def compiled(file: Path) -> None:
         flags = recipe.seam if file.name == UNINSTRUMENTED else recipe.compile
         # Paths in reports are those below `root`, which has another name when the build is finished.
-        place = f"-ffile-prefix-map={root}/="
+        place = f"-ffile-prefix-map={root}=."
         _run([*compiler.command, *flags, place, "-c", str(file), "-o", str(objects[file])], root)
 
     pool = ThreadPoolExecutor(_AT_ONCE)

@@ -14,7 +14,11 @@ from pathlib import Path
 from harness.model.problem import Problem
 
 OLDEST = {"gcc": 12, "clang": 14}
-_MACRO = re.compile(r"#define (__clang_major__|__clang_minor__|__GNUC__|__GNUC_MINOR__) (\d+)")
+_VERSION = {  # macros of a version; clang, which calls itself an old gcc too, comes first
+    "clang": ("__clang_major__", "__clang_minor__", "__clang_patchlevel__"),
+    "gcc": ("__GNUC__", "__GNUC_MINOR__", "__GNUC_PATCHLEVEL__"),
+}
+_MACRO = re.compile(r"#define (__clang_\w+__|__GNUC\w*__) (\d+)")
 _LINKER_SCRIPT = re.compile(r"INPUT\s*\(\s*(/[^\s)]+)")
 
 
@@ -74,15 +78,15 @@ def _probed(command: tuple[str, ...], search_path: str) -> Compiler:
     except (OSError, subprocess.CalledProcessError) as error:
         raise Problem(f"the C compiler {shlex.join(command)!r} doesn't work ({error}); set CC to another") from error
     macros = {name: int(value) for name, value in _MACRO.findall(said)}
-    if "__clang_major__" in macros:
-        family, major, minor = "clang", macros["__clang_major__"], macros.get("__clang_minor__", 0)
-    elif "__GNUC__" in macros:
-        family, major, minor = "gcc", macros["__GNUC__"], macros.get("__GNUC_MINOR__", 0)
-    else:
-        raise Problem(f"the C compiler {shlex.join(command)!r} is neither gcc nor clang; set CC to one of them")
-    if major < OLDEST[family]:
-        raise Problem(f"{family} {major}.{minor} is too old: racewash needs gcc 12 or clang 14; set CC to a newer one")
-    return Compiler(command, family, f"{major}.{minor}", f"{shlex.join([path, *command[1:]])}: {first}")
+    for family, names in _VERSION.items():
+        if names[0] in macros:
+            version = ".".join(str(macros.get(name, 0)) for name in names)
+            if macros[names[0]] < OLDEST[family]:
+                raise Problem(
+                    f"{family} {version} is too old: racewash needs gcc 12 or clang 14; set CC to a newer one"
+                )
+            return Compiler(command, family, version, f"{shlex.join([path, *command[1:]])}: {first}")
+    raise Problem(f"the C compiler {shlex.join(command)!r} is neither gcc nor clang; set CC to one of them")
 
 
 def _output(command: list[str]) -> str:

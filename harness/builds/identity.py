@@ -1,7 +1,7 @@
 """One hash over the C sources: says whether a library was built from exactly these files.
 
-Run as a program by the wheel's build (`identity.py NATIVE_FOLDER OUT COMPILER`), where nothing but the standard library is
-there: it imports nothing else.
+Run as a program by the wheel's build (`identity.py NATIVE_FOLDER OUT COMPILER`), where nothing but the standard library
+is there: it imports nothing else.
 """
 
 from __future__ import annotations

@@ -62,7 +62,11 @@ class Library:
         `deadline_ms` (0: no deadline); one operation in `latency_every` is timed (0: none). Raises Problem when the
         scenario doesn't fit the target.
         """
-        plan = Plan(self._ffi, self.target, scenario, deadline_ms, latency_every)
+        threads, most = len(scenario.programs), self._lib.RW_MAX_THREADS
+        if not 1 <= threads <= most:
+            raise Problem(f"a scenario has 1 to {most} programs, one for each thread, not {threads}")
+        plan = Plan(self._ffi, self.target, scenario)
+        plan.struct.deadline_ms, plan.struct.latency_every = deadline_ms, latency_every
         # Forked processes write to it too: it is a shared mapping even when nobody watches.
         buffer = mmap.mmap(-1, self._ffi.sizeof("rw_progress")) if progress is None else progress
         area = self._view(buffer)
@@ -72,7 +76,7 @@ class Library:
         self._lib.rw_execute(self._table, plan.struct, area, outcome, cells, _MAX_CELLS, count)
         if count[0] > _MAX_CELLS:
             raise RuntimeError(f"the target's snapshot has {count[0]} cells, more than {_MAX_CELLS}")
-        return read_outcome(self._ffi, self.target, outcome, len(scenario.programs), cells, count[0])
+        return read_outcome(self._ffi, self.target, outcome, threads, cells, count[0])
 
     def canary(self) -> None:
         """Commit the defect that this build's sanitizer must report; a native build has nothing to show."""

@@ -13,27 +13,21 @@ from harness.model.problem import Problem
 from harness.model.scenario import Program, Scenario
 
 OTHER_CODES = "other"  # what the driver doesn't count one by one: negative codes, and those past its table
-MAX_THREADS = 256  # RW_MAX_THREADS: the driver's own places for threads
 STATUSES = ("done", "create-failed", "attach-failed", "child-died", "stopped", "system")
 
 
 class Plan:
     """An rw_plan of a scenario, with everything that it points to kept alive."""
 
-    def __init__(self, ffi: FFI, target: Target, scenario: Scenario, deadline_ms: int, latency_every: int) -> None:
+    def __init__(self, ffi: FFI, target: Target, scenario: Scenario) -> None:
         self._ffi = ffi
         self._target = target
         self._kept: list[Any] = []
         self.struct = self._new("rw_plan *", None)
-        if not 1 <= len(scenario.programs) <= MAX_THREADS:
-            count = len(scenario.programs)
-            raise Problem(f"a scenario has 1 to {MAX_THREADS} programs, one for each thread, not {count}")
         if scenario.target != target.name:
             raise Problem(f"the scenario is for the target {scenario.target!r}; this library has {target.name!r}")
         try:
             self._fill(scenario)
-            self.struct.deadline_ms = deadline_ms
-            self.struct.latency_every = latency_every
         except OverflowError as error:
             raise Problem(f"the scenario has a number that doesn't fit its place: {error}") from error
 
