@@ -157,7 +157,7 @@ static void push_retired(hp_domain *d, kv_handle *first, kv_handle *last) {
 }
 
 /* The one step that decides who retires, and the incarnation's end. Both seq_cst: they precede the scan. W10:
- * upstream's batch form reads seq_num and stores it relaxed; here both forms use this. */
+ * upstream's batch form reads seq_num and stores it relaxed; here there is this form alone. */
 static bool end_incarnation(kv_handle *h) {
     int64_t full = KV_FULL;
     if (!at_cas(&h->status, &full, KV_FREE, seq_cst, relaxed)) {
@@ -174,27 +174,6 @@ bool hp_retire(hp_domain *d, kv_handle *h, uint64_t bytes) {
     push_retired(d, h, h);
     at_add(&d->retired_bytes, (int64_t)bytes, relaxed);
     return true;
-}
-
-uint32_t hp_retire_batch(hp_domain *d, kv_handle **h, const uint64_t *bytes, uint32_t n) {
-    kv_handle *first = NULL, *last = NULL;
-    uint32_t retired = 0;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!end_incarnation(h[i])) {
-            continue;
-        }
-        at_store(&h[i]->retire_link, first, relaxed); /* ours alone until the push */
-        first = h[i];
-        last = last == NULL ? h[i] : last;
-        retired++;
-        sum += bytes[i];
-    }
-    if (first != NULL) {
-        push_retired(d, first, last);
-        at_add(&d->retired_bytes, (int64_t)sum, relaxed);
-    }
-    return retired;
 }
 
 /* ---- Reclaim ---- */
