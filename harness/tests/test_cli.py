@@ -340,8 +340,10 @@ def test_a_header_that_lacks_a_field_is_named() -> None:
 
 
 def test_invariants_are_read_from_tables_only() -> None:
-    text = "I1 in prose\n\n| id | claim | when |\n|---|---|---|\n| I1 | It holds. | always |\n| `Q2` | And it. | x |\n"
-    assert [(one.id, one.claim) for one in parse_invariants(text)] == [("I1", "It holds."), ("Q2", "And it.")]
+    rows = "| I1 | It holds. | instant |\n| Q2 | And it. | x, y | z |\n"
+    text = f"I1 in prose\n\n| Id | Claim | When |\n|---|---|---|\n{rows}"
+    read = [(one.id, one.claim, one.when) for one in parse_invariants(text)]
+    assert read == [("I1", "It holds.", ("instant",)), ("Q2", "And it.", ("x", "y"))]
 
 
 def test_doctor_says_what_is_missing_and_goes_on(tmp_path: Path) -> None:
