@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -313,6 +314,13 @@ def test_listed_defects_are_those_of_the_sources(tmp_path: Path) -> None:
     run = racewash("list", "defects", "--json", cwd=tmp_path)
     patches = Path(__file__).parents[2].joinpath("native", "defects").glob("*.patch")
     assert [one["name"] for one in json.loads(run.stdout)["defects"]] == sorted(path.stem for path in patches)
+
+
+def test_the_readme_has_the_suites_as_they_are_listed(tmp_path: Path) -> None:
+    listed = json.loads(racewash("list", "suites", "--json", cwd=tmp_path).stdout)["suites"]
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", readme, re.MULTILINE)
+    assert sorted(rows) == [(suite["name"], suite["purpose"]) for suite in listed]
 
 
 def test_every_invariant_that_a_suite_names_is_listed(tmp_path: Path) -> None:
