@@ -23,9 +23,10 @@ def draw(suite: Suite, run_seed: int, index: int, shape: Shape, kind: str) -> Sc
     and a round costs a small part of what drawing and creating does.
 
     In asan builds every second scenario makes each object a malloc of its own: only then LeakSanitizer knows it, and
-    AddressSanitizer keeps it away from others for a while after its free. The scenarios between keep the real
-    placement in chunks, where the allocator itself says what is live: that is what the core ships with. Objects of
-    processes that share a core always lie in their mapping.
+    AddressSanitizer keeps it away from others for a while after its free. LeakSanitizer's look takes longer than a
+    small execution, so only these get one. The scenarios between keep the real placement in chunks, where the allocator
+    itself says what is live: that is what the core ships with. Objects of processes that share a core always lie in
+    their mapping.
 
     In tsan builds each thread of a shared core is a process of its own: between two threads of one process libtsan
     would miss the order that a third thread in another process made, and report races that are none.
@@ -37,3 +38,8 @@ def draw(suite: Suite, run_seed: int, index: int, shape: Shape, kind: str) -> Sc
     if kind == "tsan" and scenario.processes:
         scenario = replace(scenario, processes=len(scenario.programs))
     return replace(scenario, rounds=scenario.rounds * Rng(seed).fork("rounds").pick(ROUNDS))
+
+
+def objects_apart(scenario: Scenario) -> bool:
+    """Whether each object is a malloc of its own, so that LeakSanitizer can tell it from others."""
+    return scenario.params.get("backing") == 1
