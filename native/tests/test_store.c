@@ -161,7 +161,6 @@ static void test_block_failures(void **state) {
     fx_close(&f);
 }
 
-/* Everything supplied, everything retired or in the station: an allocation gets it back (W2, W12). */
 /* A supplier that died between winning the count and its last push: waited for by the clock, then counted as lost. */
 static void test_dead_supplier(void **state) {
     (void)state;
@@ -182,6 +181,7 @@ static void test_dead_supplier(void **state) {
     fx_close(&f);
 }
 
+/* Everything supplied, everything retired or in the station: an allocation gets it back (W2, W12). */
 static void test_recovery(void **state) {
     (void)state;
     kv_config cfg = fx_config(true);
