@@ -16,6 +16,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -103,13 +104,11 @@ class Child:
         self.progress.close()
         self.progress = Progress(self._area, target)
 
-    def messages(self) -> list[FromWorker]:
-        """Return the messages that have come; never waits."""
-        got: list[FromWorker] = []
+    def messages(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come; never waits. Raises Garbled."""
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.fd, _PIECE):
-                got += self._frames.feed(data)
-        return got
+                yield from self._frames.feed(data)
 
     @property
     def printed(self) -> int:
