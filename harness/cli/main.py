@@ -91,6 +91,13 @@ def cli(ctx: click.Context) -> None:
 def call(words: Sequence[str]) -> int:
     """Run one command line and return its exit code; what went wrong is said on stderr in one sentence."""
     try:
+        return _call(words)
+    except BrokenPipeError:  # nobody reads stderr any more
+        return READER_GONE
+
+
+def _call(words: Sequence[str]) -> int:
+    try:
         code = cli.main(args=list(words), prog_name="racewash", standalone_mode=False)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
@@ -103,6 +110,8 @@ def call(words: Sequence[str]) -> int:
     except _ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing it at the end would complain
         return READER_GONE
+    except BrokenPipeError:
+        raise
     except Exception as error:
         return _say(_internal(error), INTERNAL)
     return code if isinstance(code, int) else 0

@@ -178,6 +178,28 @@ def test_a_closed_pipe_ends_with_its_own_code(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (entry.READER_GONE, "")
 
 
+def test_nobody_reading_stderr_is_no_mistake_of_ours(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [str(RACEWASH), "list", "everything"], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=writing, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (run.returncode, run.stdout) == (entry.READER_GONE, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_that_breaks_while_an_interruption_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(**_: Any) -> None:  # what click's own line on stderr does then
+        raise BrokenPipeError
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(entry.cli, "main", broken)
+    assert entry.call(["run"]) == entry.READER_GONE
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- Help ----
 
 
