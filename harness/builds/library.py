@@ -21,13 +21,19 @@ _MAX_CELLS = 4096
 _INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "asan": ("address", "__asan_init")}
 
 
-@functools.cache
-def load(build: Build) -> Library:
-    """Load a build into this process; the same build gives the same Library.
+OWN = "kvcache"  # the target that every build has: our core
+_TABLES = {"model": "rw_model_get", OWN: "rw_target_get"}
+_TEXT_LEN = 512
 
-    A tsan or asan build only loads in a process that was started with its `worker_environment`.
+
+@functools.cache
+def load(build: Build, target: str = OWN) -> Library:
+    """Load a build into this process; the same build and target give the same Library.
+
+    A tsan or asan build only loads in a process that was started with its `worker_environment`; the target "seekdb"
+    only in one that has imported the database's module.
     """
-    return Library(build)
+    return Library(build, target)
 
 
 class Library:
@@ -37,7 +43,7 @@ class Library:
     same process goes on while an execution runs.
     """
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, target: str = OWN) -> None:
         instrumentation, needed = _INSTRUMENTATION[build.kind]
         if needed and not hasattr(ctypes.CDLL(None), needed):
             raise RuntimeError(f"a {build.kind} library loads only in a process started with its worker_environment")
@@ -47,7 +53,7 @@ class Library:
         self._compare(structures(text), build)
         if self._text(self._lib.rw_build_kind()) != instrumentation:
             raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
-        self._table: Any = self._lib.rw_target_get()
+        self._table: Any = self._found(target)
         if self._table.abi != self._lib.RW_TARGET_ABI:
             raise RuntimeError(f"{build.library} speaks ABI {self._table.abi}, not {self._lib.RW_TARGET_ABI}")
         self.build = build
@@ -91,6 +97,15 @@ class Library:
         if took < 0:
             raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
         return took
+
+    def _found(self, target: str) -> Any:
+        if target in _TABLES:
+            return getattr(self._lib, _TABLES[target])()
+        said = self._ffi.new("char[]", _TEXT_LEN)
+        table = self._lib.rw_live_get(said, _TEXT_LEN)
+        if table == self._ffi.NULL:
+            raise Problem(f"the target {target} can't be used: {self._text(said)}")
+        return table
 
     def _view(self, buffer: Any) -> Any:
         return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)

@@ -16,7 +16,6 @@
     X(global, "_ZN9oceanbase6common15ObKVGlobalCache12get_instanceEv", void *, (void))                                 \
     X(register_cache, "_ZN9oceanbase6common15ObKVGlobalCache14register_cacheEPKcllRl",                                 \
       int, (void *, const char *, int64_t, int64_t, int64_t *))                                                        \
-    X(deregister_cache, "_ZN9oceanbase6common15ObKVGlobalCache16deregister_cacheEl", void, (void *, int64_t))          \
     X(store_make, "_ZN9oceanbase6common14ObKVCacheStoreC1Ev", void, (void *))                                          \
     X(store_init, "_ZN9oceanbase6common14ObKVCacheStore4initERNS0_16ObKVCacheInstMapEllRKNS0_23ObITenantMemLimitGetterE", \
       int, (void *, void *, int64_t, int64_t, void *))                                                                 \

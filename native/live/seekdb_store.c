@@ -147,25 +147,29 @@ static char *find_store(const sk_api *api) {
     return NULL;
 }
 
+/* Once in a process: the database has room for 32 caches in all, and gives none back. */
 static bool register_caches(rw_core *core, char *err, size_t err_len) {
-    static _Atomic(uint32_t) number;
-    for (int i = 0; i < SK_CACHES; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "racewash_%u", at_add(&number, 1, relaxed));
-        int ret = core->api->register_cache(core->api->global(), name, SK_PRIORITY, SK_MEMORY_PERCENT, &core->cache_id[i]);
-        if (fails(err, err_len, "registration of a cache", ret)) {
-            core->cache_id[i] = -1;
-            return false;
+    static prim_lock_t lock = {PTHREAD_MUTEX_INITIALIZER};
+    static int64_t registered[SK_CACHES] = {-1, -1};
+    bool ok = true;
+    prim_lock(&lock);
+    for (int i = 0; i < SK_CACHES && ok; i++) {
+        if (registered[i] < 0) {
+            char name[32];
+            snprintf(name, sizeof name, "racewash_%d", i);
+            int ret = core->api->register_cache(core->api->global(), name, SK_PRIORITY, SK_MEMORY_PERCENT, &registered[i]);
+            ok = !fails(err, err_len, "registration of a cache", ret);
         }
+        core->cache_id[i] = registered[i];
         core->priority[i] = SK_PRIORITY;
     }
-    return true;
+    prim_unlock(&lock);
+    return ok;
 }
 
 bool sk_open_live(rw_core *core, int64_t cache_bytes, char *err, size_t err_len) {
     core->live = true;
     core->tenant = SK_TENANT_LIVE;
-    memset(core->cache_id, -1, sizeof core->cache_id);
     if (!sk_flag(core->api->global(), SK_G_INITED)) {
         snprintf(err, err_len, "no database is open in this process");
         return false;
@@ -214,11 +218,5 @@ void sk_close(rw_core *core) {
         destroy_private(core);
         return;
     }
-    /* Blocks of these caches go as every other's: when a wash takes them. */
-    give_instances(core);
-    for (int i = 0; i < SK_CACHES; i++) {
-        if (core->cache_id[i] >= 0) {
-            core->api->deregister_cache(core->api->global(), core->cache_id[i]);
-        }
-    }
+    give_instances(core); /* their blocks go as every other's: when a wash takes them */
 }
