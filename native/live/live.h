@@ -25,8 +25,10 @@ const rw_target *rw_model_get(void);
  * of steps recorded; fewer than op_cnt when out is full; -1 with a sentence in err. */
 int64_t rw_conform_run(const rw_target *target, const rw_param *params, int32_t param_cnt, const rw_op *ops,
                        int32_t op_cnt, int64_t *out, int64_t max, int64_t *record_len, char *err, int64_t err_len);
-/* Name of number i of a record of so many handles, for people. */
-void rw_conform_name(int64_t i, int64_t handles, char *out, int64_t out_len);
+/* Position of the first number in which two runs of so many steps differ; -1: none. Scores may differ by 1e-12. */
+int64_t rw_conform_compare(const int64_t *a, const int64_t *b, int64_t steps, int64_t record_len);
+/* Name of number i of a record, for people. */
+void rw_conform_name(int64_t i, char *out, int64_t out_len);
 /* cffi: end */
 
 #endif

@@ -63,11 +63,6 @@
       int, (void *, const int64_t *, void *))                                                                          \
     X(inst_handle_make, "_ZN9oceanbase6common19ObKVCacheInstHandleC1Ev", void, (void *))                               \
     X(inst_handle_drop, "_ZN9oceanbase6common19ObKVCacheInstHandleD1Ev", void, (void *))                               \
-    X(tenants, "_ZN9oceanbase6common22ObVirtualTenantManager12get_instanceEv", void *, (void))                         \
-    X(tenants_init, "_ZN9oceanbase6common22ObVirtualTenantManager4initEv", int, (void *))                              \
-    X(tenant_add, "_ZN9oceanbase6common22ObVirtualTenantManager10add_tenantEm", int, (void *, uint64_t))               \
-    X(tenant_limit, "_ZN9oceanbase6common22ObVirtualTenantManager20set_tenant_mem_limitEmll",                          \
-      int, (void *, uint64_t, int64_t, int64_t))                                                                       \
     X(malloc_allocator, "_ZN9oceanbase3lib17ObMallocAllocator12get_instanceEv", void *, (void))                        \
     X(tenant_allocator, "_ZN9oceanbase3lib17ObMallocAllocator31create_and_add_tenant_allocatorEm", int, (void *, uint64_t)) \
     X(tenant_hold, "_ZN9oceanbase3lib22get_tenant_memory_holdEm", int64_t, (uint64_t))                                 \

@@ -11,6 +11,7 @@ enum {
     SK_HANDLE_BYTES = 120,
     SK_SLOT_BYTES = 8, /* of the pool */
     SK_SUPPLY = 128,
+    SK_WASH_MIN = 8 << 20, /* bytes: the least that wash does anything for */
     SK_EXTRA_HANDLES = 2 * (1024 + 8 * 64 * 64) /* max handles = cache size / block size + this */
 };
 
@@ -108,6 +109,8 @@ enum { /* ObKVCacheConfig: register_cache */
     SK_CFG_MEMORY_PERCENT = 0x10,
     SK_CFG_NAME = 0x18
 };
+
+enum { SK_ARRAY_DATA = 0x08, SK_ARRAY_COUNT = 0x10 }; /* of numbers: compute_tenant_wash_size, which reads tenant ids */
 
 enum { SK_INST_MAP_BYTES = 0x3000, SK_INST_HANDLE_BYTES = 64, SK_INST_HANDLE_INST = 0x10 };
 

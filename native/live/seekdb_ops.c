@@ -384,6 +384,16 @@ static int64_t limit_for(int64_t usage, int64_t bytes) {
     return limit;
 }
 
+/* The database washes a tenant only from 8 MB on (or a 256th of its cache, which is less here). */
+static int64_t worth_washing(const rw_core *core, int64_t bytes) {
+    int64_t size = 0;
+    for (int i = 0; i < SK_CACHES; i++) {
+        size += sk_word(core->inst[i], SK_INST_SIZE);
+    }
+    size = bytes < size ? bytes : size;
+    return size >= SK_WASH_MIN ? size : 0;
+}
+
 SK_OP(wash) {
     rw_core *core = th->core;
     if (arg[0] < 0) {
@@ -393,13 +403,13 @@ SK_OP(wash) {
         (void)core->api->wash(core->store);
         return KV_OK;
     }
-    int64_t limit = limit_for(core->api->tenant_hold(core->tenant), arg[0]);
-    int ret = core->api->tenant_limit(core->api->tenants(), core->tenant, limit, limit);
-    if (ret != OB_SUCCESS) {
-        return unknown(th, "the tenant's limit", ret);
+    int64_t bytes = worth_washing(core, arg[0]);
+    if (bytes == 0) {
+        return KV_BAD_STATE;
     }
+    at_store(&core->limits.limit, limit_for(core->api->tenant_hold(core->tenant), bytes), relaxed);
     (void)core->api->wash(core->store);
-    (void)core->api->tenant_limit(core->api->tenants(), core->tenant, core->upper_limit, core->upper_limit);
+    at_store(&core->limits.limit, core->limits.whole, relaxed);
     return KV_OK;
 }
 

@@ -31,7 +31,7 @@
     X(reclaim, 0, "Free every retired block that nothing protects.", 0, NULL)                                          \
     X(purge, 0, "Hand out every handle that waits for its grace period.", 0, NULL)                                     \
     X(refresh_score, B(NO_HAZARD), "Let all scores decay and add the recent hits.", 0, NULL)                           \
-    X(wash, 0, "Wash so many bytes; 0: what the policy computes.", 1, "bytes")                                         \
+    X(wash, 0, "Wash so many bytes, if 8 MB are there; 0: what the policy computes.", 1, "bytes")                                         \
     X(sync_wash, B(NOT_ENOUGH) | B(TIMEOUT), "Wash along the list as a failing allocation does.", 1, "bytes")          \
     X(flush, B(BAD_STATE), "Retire and reclaim every FULL block; forced: without time-out, excluding washes.", 1, "forced") \
     X(set_priority, 0, "Set a cache's priority.", 2, "cache", "priority")                                              \

@@ -32,6 +32,15 @@ typedef enum sk_invariant { SK_INVARIANTS(NUMBER) SK_COUNT } sk_invariant;
 
 enum { SK_SLOTS = 4, SK_CACHES = 2, SK_VIOLATIONS = 64, SK_TENANT_PRIVATE = 2, SK_TENANT_LIVE = 1 };
 
+/* What tells the store which tenants there are and how much memory each may hold: an interface (ObITenantMemLimitGetter)
+ * that whoever embeds the cache implements. A C++ object of that class begins with the address of its functions. */
+typedef struct sk_limits {
+    void (*const *functions)(void);
+    uint64_t tenant;
+    int64_t whole;           /* bytes, while nothing is to be washed */
+    _Atomic(int64_t) limit;
+} sk_limits;
+
 typedef struct sk_mb { /* a USING block in a thread's hands */
     void *handle;      /* NULL: the slot is empty */
     void *block;
@@ -61,7 +70,8 @@ struct rw_core {
     char *inst[SK_CACHES];
     char *configs; /* private */
     char *handles; /* of the store */
-    int64_t max, upper_limit, blocks_max;
+    sk_limits limits; /* private */
+    int64_t max, blocks_max;
     int64_t hold_before; /* private: the tenant's cache hold when the store was made */
     _Atomic(int64_t) blocks;     /* taken by alloc_mb, not yet given to free_mb or set_full */
     _Atomic(int64_t) supplied_seen;
@@ -133,6 +143,9 @@ extern const rw_invariant_desc sk_invariants[SK_COUNT];
 bool sk_open_private(rw_core *core, int64_t cache_bytes, int64_t max_handles, char *err, size_t err_len);
 bool sk_open_live(rw_core *core, int64_t cache_bytes, char *err, size_t err_len);
 void sk_close(rw_core *core); /* a private store is destroyed, a live one left as it was */
+
+/* ---- seekdb_limits.c ---- */
+void sk_limits_make(sk_limits *limits, uint64_t tenant, int64_t limit);
 
 /* ---- seekdb_verify.c ---- */
 bool sk_verify_store(const rw_core *core, int64_t cache_bytes, char *err, size_t err_len);

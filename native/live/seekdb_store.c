@@ -20,10 +20,7 @@ static bool prepare_process(const sk_api *api, char *err, size_t err_len) {
     static bool ready;
     prim_lock(&lock);
     if (!ready) {
-        void *tenants = api->tenants();
-        ready = !fails(err, err_len, "list of tenants", api->tenants_init(tenants)) &&
-                !fails(err, err_len, "tenant", api->tenant_add(tenants, SK_TENANT_PRIVATE)) &&
-                !fails(err, err_len, "allocator of a tenant",
+        ready = !fails(err, err_len, "allocator of a tenant",
                        api->tenant_allocator(api->malloc_allocator(), SK_TENANT_PRIVATE));
     }
     prim_unlock(&lock);
@@ -85,14 +82,13 @@ static void trim(rw_core *core, int64_t max_handles) {
 
 static bool start_private(rw_core *core, int64_t cache_bytes, char *err, size_t err_len) {
     const sk_api *api = core->api;
-    void *tenants = api->tenants();
     api->insts_make(core->insts);
     api->store_make(core->store);
-    core->upper_limit = cache_bytes;
-    return !fails(err, err_len, "tenant limit",
-                  api->tenant_limit(tenants, core->tenant, core->upper_limit, core->upper_limit)) &&
-           !fails(err, err_len, "table of instances", api->insts_init(core->insts, SK_INSTANCES, core->configs, tenants)) &&
-           !fails(err, err_len, "store", api->store_init(core->store, core->insts, cache_bytes, SK_BLOCK_SIZE, tenants));
+    sk_limits_make(&core->limits, core->tenant, cache_bytes);
+    return !fails(err, err_len, "table of instances",
+                  api->insts_init(core->insts, SK_INSTANCES, core->configs, &core->limits)) &&
+           !fails(err, err_len, "store",
+                  api->store_init(core->store, core->insts, cache_bytes, SK_BLOCK_SIZE, &core->limits));
 }
 
 bool sk_open_private(rw_core *core, int64_t cache_bytes, int64_t max_handles, char *err, size_t err_len) {
