@@ -14,13 +14,12 @@ from harness.model.suite import Suite
 from harness.stress.canary import canary_seen, explain_start
 from harness.stress.child import Child
 from harness.stress.failure import RunFailed
-from harness.stress.messages import Begin, Done, Ended, Failed, FromWorker, Ready, Start
+from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, FromWorker, Ready, Start
 from harness.stress.race import Race
 from harness.stress.verdict import Verdict
 
 START_SECONDS = 120.0  # without a sign of life, for a worker to load its library
 MEASURE_EVERY = 0.5
-MOST_PRINTED = 64 << 20  # bytes, by one execution; a process that has printed so much in all is replaced
 _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its workers for it
 
 
@@ -96,12 +95,11 @@ class Slot:
             case Done():
                 self._next = message.index + self._race.request.processes
                 self._verdict.done(message)
-                if child.printed > MOST_PRINTED and not self._replacing:
-                    self._replacing = True
-                    child.progress.request_stop()
             case Ended():
+                self._replacing = message.worn
                 self._assign(child)
             case Failed():
+                self._finishing = True  # its end is no finding
                 self._race.fail(message.text, message.problem)
             case _:
                 assert_never(message)
@@ -109,13 +107,14 @@ class Slot:
     def _welcome(self, child: Child, ready: Ready) -> None:
         text = child.text(0, ready.stderr)
         if self._race.kind != "native":
-            self._race.canary = self._race.canary is not False and canary_seen(self._race.kind, text)
+            self._race.judge_canary(canary_seen(self._race.kind, text))
         child.know(ready.target)
         self._verdict.read = ready.stderr
         self._ready = True
         if self._race.began is None:
             self._race.began = time.monotonic()
-        self._start_suite(child)
+        if self._race.canary is not False:
+            self._start_suite(child)
 
     # ---- suites ----
 
@@ -170,18 +169,18 @@ class Slot:
         self._quiet = 0.0 if beat != self._beat else self._quiet + passed
         self._beat = beat
         self._unmeasured += passed
-        if self._unmeasured >= MEASURE_EVERY:
-            self._unmeasured = 0.0
-            self._measure(child)
         if not self._ready:
             if self._quiet > START_SECONDS:
                 raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
         elif self._quiet > self._race.request.hang_after:
             self._verdict.hang(self._quiet)
             self._lose(child)
-        elif child.printed - self._verdict.read > MOST_PRINTED:
+        elif child.printed > 2 * MOST_PRINTED:  # so one execution has printed more than it may
             self._verdict.flood(MOST_PRINTED)
             self._lose(child)
+        elif self._unmeasured >= MEASURE_EVERY:
+            self._unmeasured = 0.0
+            self._measure(child)
 
     def _measure(self, child: Child) -> None:
         self._cpu, rss = child.measure()
