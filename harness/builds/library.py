@@ -22,7 +22,7 @@ _INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "
 
 
 OWN = "kvcache"  # the target that every build has: our core
-_TABLES = {"model": "rw_model_get", OWN: "rw_target_get"}
+_TABLES = {OWN: "rw_target_get", "seekdb": "rw_live_get", "model": "rw_model_get"}
 _TEXT_LEN = 512
 
 
@@ -30,8 +30,7 @@ _TEXT_LEN = 512
 def load(build: Build, target: str = OWN) -> Library:
     """Load a build into this process; the same build and target give the same Library.
 
-    A tsan or asan build only loads in a process that was started with its `worker_environment`; the target "seekdb"
-    only in one that has imported the database's module.
+    A tsan or asan build only loads in a process that was started with its `worker_environment`.
     """
     return Library(build, target)
 
@@ -53,7 +52,7 @@ class Library:
         self._compare(structures(text), build)
         if self._text(self._lib.rw_build_kind()) != instrumentation:
             raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
-        self._table: Any = self._found(target)
+        self._table: Any = getattr(self._lib, _TABLES[target])()
         if self._table.abi != self._lib.RW_TARGET_ABI:
             raise RuntimeError(f"{build.library} speaks ABI {self._table.abi}, not {self._lib.RW_TARGET_ABI}")
         self.build = build
@@ -100,14 +99,11 @@ class Library:
             raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
         return took
 
-    def _found(self, target: str) -> Any:
-        if target in _TABLES:
-            return getattr(self._lib, _TABLES[target])()
+    def find_database(self) -> None:
+        """Raise Problem when the database's module isn't loaded in this process, or isn't what is known."""
         said = self._ffi.new("char[]", _TEXT_LEN)
-        table = self._lib.rw_live_get(said, _TEXT_LEN)
-        if table == self._ffi.NULL:
-            raise Problem(f"the target {target} can't be used: {self._text(said)}")
-        return table
+        if not self._lib.rw_live_find(said, _TEXT_LEN):
+            raise Problem(f"the database can't be used: {self._text(said)}")
 
     def _view(self, buffer: Any) -> Any:
         return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)

@@ -15,7 +15,7 @@ from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
 from harness.stress.interrupts import Interrupts
 from harness.stress.race import Race
-from harness.stress.request import MAX_SEED, SANITIZERS, RunRequest, check, chosen
+from harness.stress.request import MAX_SEED, OWN, SANITIZERS, RunRequest, check, chosen
 from harness.stress.result import RunResult, intent
 from harness.stress.supervisor import supervise
 
@@ -39,11 +39,15 @@ def run(request: RunRequest, notify: Callable[[str], None], tell: Callable[[str]
     from harness.generate import discover  # with it comes Hypothesis, which workers don't need and would wait for
 
     check(request)
-    suites = chosen(request, discover())
+    if request.target != OWN:
+        from harness.live import find_package
+
+        find_package()
+    suites = chosen(request, discover(request.target))
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed
     notify(announcement(request, [suite.name for suite in suites], seed))
     build = get_build(SANITIZERS[request.sanitizer], request.patches)
-    return run_with(launch_of(build), request, suites, seed, notify, tell)
+    return run_with(launch_of(build, request.target), request, suites, seed, notify, tell)
 
 
 def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:

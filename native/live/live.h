@@ -12,10 +12,12 @@
 #include "../target/target.h"
 
 /* cffi: begin */
-/* The target "seekdb"; NULL with one sentence in err when the database's module isn't loaded, isn't the version that is
- * known, or lacks a symbol. Parameter `store` chooses a private store, made with the exported constructor in a process
- * that has no database open, or the cache of the database that is open. `create` verifies the layout. */
-const rw_target *rw_live_get(char *err, int64_t err_len);
+/* The target "seekdb". Parameter `store` chooses a private store, made with the exported constructor in a process that
+ * has no database open, or the cache of the database that is open. `create` verifies the layout. */
+const rw_target *rw_live_get(void);
+/* 1 when the database's module is loaded, is of the version that is known and exports every symbol; else 0 with one
+ * sentence in err. */
+int32_t rw_live_find(char *err, int64_t err_len);
 
 /* Our core behind the same operations, in the layout before, with the database's own parameters. */
 const rw_target *rw_model_get(void);

@@ -408,6 +408,20 @@ static void judge_hazards(rw_core *core) {
     SK_CHECK(core, NULL, Q6, set == 0, "%lld handles are protected by nobody's hazard pointer", (long long)set);
 }
 
+/* ---- Want of handles ---- */
+
+/* W2: pushes count handles supplied and handles given back. As long as they are the supplied ones alone, what lies in
+ * the pool now has been there, or was on its way there, ever since it was supplied. */
+static void judge_refusals(rw_core *core) {
+    int64_t push = sk_word(core->store, SK_ST_POOL_PUSH), pop = sk_word(core->store, SK_ST_POOL_POP);
+    int64_t refused = at_load(&core->refused, relaxed);
+    if (push == sk_word(core->store, SK_ST_SUPPLIED)) {
+        SK_CHECK(core, NULL, L1, refused == 0 || push == pop,
+                 "%lld allocations found no handle although %lld of %lld were in the pool or on their way to it",
+                 (long long)refused, (long long)(push - pop), (long long)core->max);
+    }
+}
+
 /* ---- A check ---- */
 
 static void count_places(rw_core *core) {
@@ -436,6 +450,7 @@ static void check_quiescent(rw_core *core) {
     }
     if (!core->live) {
         judge_hazards(core);
+        judge_refusals(core);
     }
 }
 

@@ -60,6 +60,8 @@ enum { /* ObKVCacheInst: its constructor, alloc_mbhandle, do_wash_mb, retire, re
     SK_INST_CACHE = 0x00,
     SK_INST_TENANT = 0x08,
     SK_INST_CURRENT = 0x10, /* two */
+    SK_INST_NODE_BLOCK = 0x88, /* of its allocator of map nodes */
+    SK_INST_NODE_BYTES = 0x8d0,
     SK_INST_CONFIG = 0x900,
     SK_INST_SIZE = 0xd18,
     SK_INST_RETIRED = 0xd20,
@@ -98,6 +100,8 @@ enum { /* RetireStation: purge_mb_handle_retire_station, RetireList::retire */
 
 enum { /* ObKVGlobalCache: register_cache, init */
     SK_G_INITED = 0x08,
+    SK_G_BUCKETS = 0x60, /* of the map: read for the memory table alone */
+    SK_G_BUCKET_SIZE = 0x68,
     SK_G_STORE_FIRST = 0x40, /* the store is looked for by its vtable from here */
     SK_G_STORE_LAST = 0x800
 };

@@ -87,6 +87,7 @@ SK_OP(alloc_mb) {
     int ret = core->api->alloc(core->store, core->inst[arg[2] % SK_CACHES], (int)arg[0], arg[1], &h);
     if (ret != OB_SUCCESS) {
         at_sub(&core->blocks, 1, relaxed);
+        at_add(&core->refused, ret == OB_ENTRY_NOT_EXIST, relaxed);
         return ret == OB_ALLOCATE_MEMORY_FAILED ? KV_NO_MEMORY
                : ret == OB_ENTRY_NOT_EXIST      ? KV_NO_HANDLE
                                                 : unknown(th, "alloc_mbhandle", ret);

@@ -23,6 +23,7 @@
     X(Q6, RW_QUIESCENT, "No hazard pointer is set but those that threads still hold.")                                 \
     X(Q8, RW_DESTROYED, "A private store gives back every memory block of its tenant when it is destroyed.")           \
     X(Q9, RW_QUIESCENT, "Retired bytes and the station's counts are those of their lists.")                            \
+    X(L1, RW_QUIESCENT, "While no handle was given back yet, an allocation fails for want of one only if none is left.") \
     X(C1, RW_INSTANT, "An operation ends as one of the codes that its contract names.")
 /* clang-format on */
 
@@ -74,6 +75,7 @@ struct rw_core {
     int64_t max, blocks_max;
     int64_t hold_before; /* private: the tenant's cache hold when the store was made */
     _Atomic(int64_t) blocks;     /* taken by alloc_mb, not yet given to free_mb or set_full */
+    _Atomic(int64_t) refused; /* allocations that ended for want of a handle */
     _Atomic(int64_t) supplied_seen;
     _Atomic(int64_t) disturbed; /* judgements of a live store given up because it changed meanwhile */
     _Atomic(int64_t) checks[SK_COUNT];

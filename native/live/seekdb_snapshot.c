@@ -56,12 +56,41 @@ static void retired(shot *s, const rw_core *core) {
     cell(s, "judge", "disturbed", "number", at_load(&core->disturbed, relaxed));
 }
 
+/* What the database's own instances hold: those that have a block. */
+static void live_instances(shot *s, const rw_core *core) {
+    const char *known[64];
+    int n = 0;
+    for (int64_t i = 0; i < sk_word(core->store, SK_ST_SUPPLIED) && i < core->max; i++) {
+        const char *h = sk_handle(core, i), *inst = sk_pointer(h, SK_H_INST);
+        int at = 0;
+        if (sk_half(h, SK_H_STATUS) == KV_FREE || inst == NULL) {
+            continue;
+        }
+        while (at < n && known[at] != inst) {
+            at++;
+        }
+        if (at == n && n < 64) {
+            char name[32];
+            known[n++] = inst;
+            snprintf(name, sizeof name, "%lld", (long long)sk_word(inst, SK_INST_CACHE));
+            cell(s, "database", name, "bytes", sk_word(inst, SK_INST_SIZE));
+            cell(s, "database", name, "node_block", sk_word(inst, SK_INST_NODE_BLOCK));
+            cell(s, "database", name, "node_bytes", sk_word(inst, SK_INST_NODE_BYTES));
+        }
+    }
+    cell(s, "map", "buckets", "number", sk_word(core->api->global(), SK_G_BUCKETS));
+    cell(s, "map", "buckets", "in_one", sk_word(core->api->global(), SK_G_BUCKET_SIZE));
+}
+
 int32_t sk_snapshot(rw_core *core, rw_cell *out, int32_t max) {
     shot s = {.out = out, .max = max};
     if (!core->closed) {
         handles(&s, core);
         statuses(&s, core);
         retired(&s, core);
+        if (core->live) {
+            live_instances(&s, core);
+        }
         for (int i = 0; i < SK_CACHES; i++) {
             char name[16];
             snprintf(name, sizeof name, "%d", i);

@@ -144,7 +144,11 @@ static int64_t checks(rw_core *core, int32_t invariant) {
     return invariant >= 0 && invariant < SK_COUNT ? at_load(&core->checks[invariant], relaxed) : 0;
 }
 
-RW_EXPORT const rw_target *rw_live_get(char *err, int64_t err_len) {
+RW_EXPORT int32_t rw_live_find(char *err, int64_t err_len) {
+    return sk_find(err, (size_t)err_len) != NULL;
+}
+
+RW_EXPORT const rw_target *rw_live_get(void) {
     static const rw_target target = {
         .abi = RW_TARGET_ABI,
         .name = "seekdb",
@@ -167,5 +171,5 @@ RW_EXPORT const rw_target *rw_live_get(char *err, int64_t err_len) {
         .violations = sk_violations,
         .snapshot = sk_snapshot,
     };
-    return sk_find(err, (size_t)err_len) != NULL ? &target : NULL;
+    return &target;
 }
