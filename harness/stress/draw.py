@@ -19,8 +19,8 @@ def scenario_seed(run_seed: int, suite: str, index: int) -> int:
 def draw(suite: Suite, run_seed: int, index: int, shape: Shape, kind: str) -> Scenario:
     """Return scenario number `index` of a suite.
 
-    Programs are run several times in some scenarios: a fresh core races at what happens once, a used one at the rest,
-    and a round costs a small part of what drawing and creating does.
+    Programs are run several times in some scenarios of small cores: a fresh one races at what happens once, a used one
+    at the rest, and a round costs a small part of what drawing and creating does.
 
     In asan builds every second scenario makes each object a malloc of its own: only then LeakSanitizer knows it, and
     AddressSanitizer keeps it away from others for a while after its free. LeakSanitizer's look takes longer than a
@@ -37,7 +37,9 @@ def draw(suite: Suite, run_seed: int, index: int, shape: Shape, kind: str) -> Sc
         scenario = suite.generate(seed, replace(shape, backing=1))
     if kind == "tsan" and scenario.processes:
         scenario = replace(scenario, processes=len(scenario.programs))
-    return replace(scenario, rounds=scenario.rounds * Rng(seed).fork("rounds").pick(ROUNDS))
+    if shape.memory is None:
+        scenario = replace(scenario, rounds=scenario.rounds * Rng(seed).fork("rounds").pick(ROUNDS))
+    return scenario
 
 
 def objects_apart(scenario: Scenario) -> bool:

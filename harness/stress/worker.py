@@ -31,6 +31,7 @@ from harness.stress.request import OWN
 from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, Job, Ready, Start, receive, send
 
 STDERR = 2
+LEAST_SECONDS = 1.0  # that an execution's threads get, when the suite's time is shorter or almost over
 _PR_SET_PDEATHSIG = 1
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = b"5"
@@ -42,7 +43,9 @@ class Executor(Protocol):
     target: Target
     kind: str
 
-    def execute(self, scenario: Scenario, progress: Any = None, *, check_leaks: bool = True) -> Outcome:
+    def execute(
+        self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0, check_leaks: bool = True
+    ) -> Outcome:
         """Run one execution."""
         ...
 
@@ -89,7 +92,9 @@ def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> boo
         # A small scenario is executed again until that has taken as long as drawing it did.
         while True:
             send(fd, Begin(index))
-            outcome = library.execute(scenario, progress=area, check_leaks=objects_apart(scenario))
+            left = max(start.deadline - time.monotonic(), LEAST_SECONDS)
+            outcome = library.execute(scenario, progress=area, deadline_ms=round(left * 1000),
+                                      check_leaks=objects_apart(scenario))  # fmt: skip
             send(fd, _done(index, outcome, area, library.target))
             now = time.monotonic()
             if outcome.status == "child-died" or _printed() >= MOST_PRINTED:
