@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from racewash import Op, Program, Rng, Scenario, Shape, Suite
 
@@ -49,26 +49,32 @@ def _program(rng: Rng, role: Role, length: int) -> Program:
     return tuple(Op(name, _arguments(rng, name)) for name in (rng.weighted(weighted) for _ in range(length)))
 
 
-def _generate(name: str, roles: Sequence[Role], params: Callable[[Rng], dict[str, int]],
-              setup: Program = ()) -> Callable[[int, Shape], Scenario]:  # fmt: skip
-    def generate(seed: int, shape: Shape) -> Scenario:
-        rng = Rng(seed).fork(name)
-        first = rng.below(len(roles))
-        programs = tuple(
-            _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops) for i in range(shape.threads)
-        )
-        return Scenario(name, seed, "seekdb", params(rng), programs, setup, rounds=rng.pick((1, 4, 16)),
-                        check_every_ms=rng.pick((0, 1, 5)))  # fmt: skip
-
-    return generate
+def _scenario(name: str, seed: int, shape: Shape, roles: Sequence[Role], *, live: bool = False) -> Scenario:
+    rng = Rng(seed).fork(name)
+    first = rng.below(len(roles))
+    programs = tuple(
+        _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops) for i in range(shape.threads)
+    )
+    params = {"store": 1} if live else {"store": 0, "max_handles": rng.pick((129, 160, 200, 300, 512))}
+    rounds, checks = rng.pick((1, 4, 16)), rng.pick((0, 1, 5))
+    return Scenario(name, seed, "seekdb", params, programs, rounds=rounds, check_every_ms=checks)
 
 
-def _private(rng: Rng) -> dict[str, int]:
-    return {"store": 0, "max_handles": rng.pick((129, 160, 200, 300, 512))}
+def _supply(seed: int, shape: Shape) -> Scenario:
+    return _scenario("supply", seed, shape, (SUPPLIER, TAKER, GIVER))
 
 
-def _live(_: Rng) -> dict[str, int]:
-    return {"store": 1}
+def _frees(seed: int, shape: Shape) -> Scenario:
+    return _scenario("frees", seed, shape, (RETIRER, HOLDER, GIVER))
+
+
+def _wash(seed: int, shape: Shape) -> Scenario:
+    return _scenario("wash", seed, shape, (WASHER, TRAFFIC, SYNC_WASHER, RETIRER))
+
+
+def _with_sql(seed: int, shape: Shape) -> Scenario:
+    roles = (TRAFFIC, SUPPLIER, WASHER, HOLDER, SYNC_WASHER, RETIRER)
+    return _scenario("with-sql", seed, shape, roles, live=True)
 
 
 def _capacity(seed: int, shape: Shape) -> Scenario:
@@ -85,21 +91,21 @@ SUPPLY = Suite(
     purpose="try_supply_mb of the database races itself and the pool's takers and givers, up to a low maximum.",
     oracles=ORACLES,
     invariants=JUDGED,
-    generate=_generate("supply", (SUPPLIER, TAKER, GIVER), _private),
+    generate=_supply,
 )
 FREES = Suite(
     name="frees",
     purpose="Retirement, reclaim and reuse in the database race protections of every kind.",
     oracles=ORACLES,
     invariants=JUDGED,
-    generate=_generate("frees", (RETIRER, HOLDER, GIVER), _private),
+    generate=_frees,
 )
 WASH = Suite(
     name="wash",
     purpose="wash, refresh_score, sync wash and flush of the database race blocks that are filled and closed.",
     oracles=ORACLES,
     invariants=JUDGED,
-    generate=_generate("wash", (WASHER, TRAFFIC, SYNC_WASHER, RETIRER), _private),
+    generate=_wash,
 )
 CAPACITY = Suite(
     name="capacity",
@@ -113,5 +119,5 @@ WITH_SQL = Suite(
     purpose="All of it on the store of an open database, beside its own threads and SQL traffic.",
     oracles=ORACLES,
     invariants=("I3", "I4", "I5", "I6", "I7", "I8", "Q1", "Q2", "Q9"),
-    generate=_generate("with-sql", (TRAFFIC, SUPPLIER, WASHER, HOLDER, SYNC_WASHER, RETIRER), _live),
+    generate=_with_sql,
 )

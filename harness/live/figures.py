@@ -68,7 +68,7 @@ def measure() -> dict[str, Any]:
 
 def _figures(limit: int, snapshot: dict[str, dict[str, dict[str, int]]], database: Database) -> Figures:
     handles, caches = snapshot["handles"], snapshot["database"]
-    said = database.query("select sum(map_size) from oceanbase.__all_virtual_kvcache_info")
+    said = database.query("select sum(cache_map_size) from oceanbase.__all_virtual_kvcache_info")
     return Figures(
         version=find_package().version,
         memory_limit=limit,

@@ -39,15 +39,17 @@ class LiveLibrary:
     def canary(self) -> None:
         """Nothing: the database is not instrumented."""
 
-    def execute(self, scenario: Scenario, progress: Any = None, *, check_leaks: bool = True) -> Outcome:
+    def execute(
+        self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0, check_leaks: bool = True
+    ) -> Outcome:
         """Run one execution."""
         if scenario.params.get("store") == LIVE:
-            return self._beside_sql(scenario, progress)
+            return self._beside_sql(scenario, progress, deadline_ms)
         if self._database is not None:
             raise Problem("suites on a private store run before those on the open database: name them first")
-        return self._library.execute(scenario, progress, check_leaks=False)
+        return self._library.execute(scenario, progress, deadline_ms=deadline_ms, check_leaks=False)
 
-    def _beside_sql(self, scenario: Scenario, progress: Any) -> Outcome:
+    def _beside_sql(self, scenario: Scenario, progress: Any, deadline_ms: int) -> Outcome:
         if self._database is None:
             self._database = Database(self._module, self._folder)
             self._limit = self._database.memory_limit
@@ -59,7 +61,7 @@ class LiveLibrary:
         for thread in threads:
             thread.start()
         try:
-            return self._library.execute(live, progress, check_leaks=False)
+            return self._library.execute(live, progress, deadline_ms=deadline_ms, check_leaks=False)
         finally:
             stop.set()
             _join(threads)

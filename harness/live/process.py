@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,11 @@ def main(job: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    code = 0
+    try:
+        main(sys.argv[1])
+    except BaseException:
+        traceback.print_exc()
+        code = 3
     sys.stderr.flush()
-    os._exit(0)  # the database has threads that nobody can end
+    os._exit(code)  # the database has threads that nobody can end, and an exit code of its own
