@@ -7,6 +7,8 @@ import functools
 import mmap
 from typing import Any
 
+from cffi import FFI
+
 from harness.builds.build import Build
 from harness.builds.declare import declarations, interface, structures
 from harness.builds.plan import Plan, read_outcome
@@ -98,6 +100,21 @@ class Library:
         if took < 0:
             raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
         return took
+
+    @property
+    def ffi(self) -> FFI:
+        """The interface as cffi knows it."""
+        return self._ffi
+
+    @property
+    def lib(self) -> Any:
+        """The library's functions, for what has no method here."""
+        return self._lib
+
+    @property
+    def table(self) -> Any:
+        """The target's table of functions."""
+        return self._table
 
     def find_database(self) -> None:
         """Raise Problem when the database's module isn't loaded in this process, or isn't what is known."""

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.builds import interpreter
 
 ADDRESS_SPACE = 64 << 30  # the code alone is 0.7 GB; chunks are reserved long before they are touched
+TICK = 1.0
 SHOWN = 2_000  # characters of what a dead process printed
 UNDER_WAY = "under_way.json"  # what the process was doing, if it said so
 
@@ -28,8 +31,13 @@ class Died(Exception):
         self.how, self.printed, self.doing = how, printed, doing
 
 
-def apart(job: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Let `harness.live.process` do a job in a folder of its own, and return its answer. Raises Died."""
+def apart(
+    job: str, request: dict[str, Any], seconds: float, tell: Callable[[Any], None] = lambda _: None
+) -> dict[str, Any]:
+    """Let `harness.live.process` do a job in a folder of its own, and return its answer. Raises Died.
+
+    `tell` gets, about once a second, what the process says that it is doing.
+    """
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     with tempfile.TemporaryDirectory(prefix="racewash-", ignore_cleanup_errors=True) as folder:
         printed = Path(folder, "printed.txt")
@@ -45,7 +53,7 @@ def apart(job: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
                 start_new_session=True,
             )
             try:
-                answer, _ = process.communicate(json.dumps(request).encode(), timeout=seconds)
+                answer = _answer(process, json.dumps(request).encode(), seconds, lambda: tell(_doing(folder)))
             except subprocess.TimeoutExpired:
                 raise Died(f"it did not end within {seconds:.0f} s", _tail(printed), _doing(folder)) from None
             finally:
@@ -54,6 +62,20 @@ def apart(job: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
             raise Died(_how(process.returncode), _tail(printed), _doing(folder))
     result: dict[str, Any] = json.loads(answer)
     return result
+
+
+def _answer(process: subprocess.Popen[bytes], request: bytes, seconds: float, tick: Callable[[], None]) -> bytes:
+    deadline = time.monotonic() + seconds
+    data: bytes | None = request
+    while True:
+        try:
+            answer, _ = process.communicate(data, timeout=TICK)
+            return answer
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                raise
+            data = None  # it has been taken: communicate goes on where it was
+            tick()
 
 
 def cap_memory() -> None:
