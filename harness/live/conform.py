@@ -23,6 +23,7 @@ from harness.live.apart import UNDER_WAY, Died, apart
 from harness.live.package import find_package, load_module
 from harness.live.shrink import shrink
 from harness.live.steps import Found, Pair
+from harness.model.output import Difference
 from harness.model.problem import Problem
 from harness.model.scenario import Op
 
@@ -37,21 +38,6 @@ NAMES = (
     "mb_info",
 )  # fmt: skip
 MOST_STEPS = 1_000  # Hypothesis draws so many bytes at once
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """What differs between database and core, and the shortest sequence that shows it.
-
-    `what` is the number that differs, or "crash" when the database's process died of the sequence; `operation` the step
-    after which it does.
-    """
-
-    what: str
-    operation: str
-    database: int
-    core: int
-    max_handles: int
-    sequence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +146,17 @@ class _Search:
         core = load(get_build("native", (*patches_of_database(), *planted)), "model")
         self._pair = Pair(database, core, request["steps"])
         self.sequences = self.steps = 0
-        self.differences: dict[tuple[str, str], Difference] = {}
+        self.differences: dict[str, Difference] = {}  # by what differs, whatever its number
 
     def look(self, ops: tuple[Op, ...], max_handles: int) -> None:
-        """Compare one sequence; what differs is shrunk and kept, once for each operation and number."""
+        """Compare one sequence; what differs is shrunk and kept, once for each kind of number."""
         if len(self.differences) >= MOST_DIFFERENCES:
             return
         self._say(ops, max_handles)
         found = self._pair.compare(ops, max_handles)
         self.sequences += 1
         self.steps += len(ops)
-        if found is not None and _key(ops, found) not in self.differences:
+        if found is not None and found.field not in self.differences:
             self._keep(ops[: found.step + 1], found, max_handles)
 
     def _keep(self, ops: tuple[Op, ...], found: Found, max_handles: int) -> None:
@@ -186,19 +172,15 @@ class _Search:
         short = shrink(ops, differs)
         last = self._pair.compare(short, max_handles) or found
         texts = tuple(f"{op.name}({', '.join(map(str, op.args))})" for op in short)
-        one = Difference(last.what, short[-1].name, last.database, last.core, max_handles, texts)
-        self.differences[_key(ops, found)] = one
-        self.differences[_key(short, last)] = one
+        self.differences[field] = Difference(
+            last.what, short[-1].name, last.database, last.core, max_handles, texts
+        )
 
     def _say(self, ops: tuple[Op, ...], max_handles: int) -> None:
         texts = [f"{op.name}({', '.join(map(str, op.args))})" for op in ops]
         Path(UNDER_WAY).write_text(
             json.dumps({"number": self.sequences, "max_handles": max_handles, "sequence": texts}), encoding="utf-8"
         )
-
-
-def _key(ops: tuple[Op, ...], found: Found) -> tuple[str, str]:
-    return ops[min(found.step, len(ops) - 1)].name, found.field
 
 
 def search(request: dict[str, Any]) -> dict[str, Any]:
@@ -216,9 +198,8 @@ def search(request: dict[str, Any]) -> dict[str, Any]:
         looking.look(Draw(data).operations(), max_handles)
 
     draw()
-    differences = list(dict.fromkeys(looking.differences.values()))
     return {
         "sequences": looking.sequences,
         "steps": looking.steps,
-        "differences": [msgspec.to_builtins(one) for one in differences],
+        "differences": [msgspec.to_builtins(one) for one in looking.differences.values()],
     }

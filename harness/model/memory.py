@@ -109,6 +109,24 @@ class WashFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainstRow:
+    """A figure (bytes, or a number) of our core in the layout before, and the same of the real database."""
+
+    name: str
+    core: int
+    database: int
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The real database at its own memory limit; every figure is measured."""
+
+    name: str
+    memory: int
+    rows: tuple[AgainstRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Everything that `racewash table` measures."""
 
@@ -126,6 +144,7 @@ class Table:
     supplies: tuple[GrowthPoint, ...]
     wash: WashFigures
     source: str
+    against: Against | None = None
 
     def label(self, name: str) -> LabelRow:
         """Return a label's row. Raises KeyError when it was not measured."""
