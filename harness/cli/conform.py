@@ -6,9 +6,10 @@ import secrets
 
 import click
 
-from harness.cli._options import echo_json, tool_version
+from harness.cli._options import echo_json
 from harness.model.output import ConformOutput
 from harness.stress.request import MAX_SEED
+from harness.version import VERSION
 
 
 @click.command(epilog="Example: racewash conform --sequences 100")
@@ -29,7 +30,7 @@ def conform(sequences: int, steps: int, seed: int | None, as_json: bool) -> int:
     result = compare(sequences, steps, used, lambda sentence: click.echo(sentence, err=True))
     output = ConformOutput(
         command="conform",
-        version=tool_version(),
+        version=VERSION,
         build=result.build,
         seed=result.seed,
         sequences=result.sequences,

@@ -15,8 +15,8 @@ import psutil
 
 from harness.builds import Compiler, cache_folder, find_compiler, fixed_addresses, runtime_library
 from harness.builds.sources import LIBRARY
-from harness.live.package import find_package
 from harness.cli._options import echo_json
+from harness.live.package import find_package
 from harness.model.output import Check, DoctorOutput
 from harness.model.problem import Problem
 from harness.version import VERSION

@@ -61,7 +61,9 @@ def _operations(target: str) -> tuple[OperationLine, ...]:
     offered = load(build, target).target.ops
     lines = [OperationLine(name=name, purpose=op.purpose, offered=True) for name, op in offered.items()]
     own = load(build).target.ops
-    lines += [OperationLine(name=name, purpose=op.purpose, offered=False) for name, op in own.items() if name not in offered]
+    lines += [
+        OperationLine(name=name, purpose=op.purpose, offered=False) for name, op in own.items() if name not in offered
+    ]
     return tuple(lines)
 
 

@@ -90,7 +90,7 @@ def output_of(result: RunResult, target: str) -> RunOutput:
         build=result.build.identity,
         target=target,
         sanitizer=request.sanitizer,
-        layout=str(request.layout),
+        layout="before" if request.target != OWN else str(request.layout),
         memory=request.memory,
         threads=request.threads,
         processes=request.processes,

@@ -31,7 +31,9 @@ from harness.version import VERSION
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False),
               help="Also keep the table in this store, where `racewash report` finds it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def table(memory: int, buckets: int | None, layout: Layout, against: str | None, store: Path | None, as_json: bool) -> None:
+def table(
+    memory: int, buckets: int | None, layout: Layout, against: str | None, store: Path | None, as_json: bool
+) -> None:
     """Measure used and hold of every label before and after the pull request, beside its own figures."""
     build = get_build("native")
     live = figures() if against else None

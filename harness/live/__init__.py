@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.live.figures import Figures, figures
+from harness.live.figures import figures
 from harness.live.library import TARGET, load_database
 from harness.live.package import KNOWN, Package, find_package
 
-__all__ = ["KNOWN", "TARGET", "Figures", "Package", "figures", "find_package", "load_database"]
+__all__ = ["KNOWN", "TARGET", "Package", "figures", "find_package", "load_database"]

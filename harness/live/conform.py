@@ -172,9 +172,7 @@ class _Search:
         short = shrink(ops, differs)
         last = self._pair.compare(short, max_handles) or found
         texts = tuple(f"{op.name}({', '.join(map(str, op.args))})" for op in short)
-        self.differences[field] = Difference(
-            last.what, short[-1].name, last.database, last.core, max_handles, texts
-        )
+        self.differences[field] = Difference(last.what, short[-1].name, last.database, last.core, max_handles, texts)
 
     def _say(self, ops: tuple[Op, ...], max_handles: int) -> None:
         texts = [f"{op.name}({', '.join(map(str, op.args))})" for op in ops]

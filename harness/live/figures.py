@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +10,14 @@ from harness.builds import get_build, load
 from harness.live.apart import Died, apart
 from harness.live.database import Database
 from harness.live.package import find_package, load_module
+from harness.model.memory import DatabaseFigures
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
 
 SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Measured at one memory limit. Bytes, but for handles and buckets.
-
-    `node_bytes` are the node allocators of all caches that have a block, `node_block` one block of theirs; both are
-    also what the database says in SQL.
-    """
-
-    version: str
-    memory_limit: int
-    max_handles: int
-    handle: int
-    handles_and_slots: int
-    pool_slots: int
-    supplied: int
-    block: int
-    buckets: int
-    caches: int
-    node_block: int
-    node_bytes: int
-    node_bytes_sql: int
-
-
-def figures() -> Figures:
+def figures() -> DatabaseFigures:
     """Open a database in a process of its own, read its figures, and return them. Raises Problem."""
     find_package()
     get_build("native")  # made here, where the user sees it
@@ -49,7 +27,7 @@ def figures() -> Figures:
         raise Problem(f"the database's process gave no figures: {died.how}; it printed: {died.printed}") from died
     if "problem" in answer:
         raise Problem(str(answer["problem"]))
-    return Figures(**answer)
+    return DatabaseFigures(**answer)
 
 
 def measure() -> dict[str, Any]:
@@ -66,10 +44,10 @@ def measure() -> dict[str, Any]:
     return asdict(_figures(limit, outcome.snapshot, database))
 
 
-def _figures(limit: int, snapshot: dict[str, dict[str, dict[str, int]]], database: Database) -> Figures:
+def _figures(limit: int, snapshot: dict[str, dict[str, dict[str, int]]], database: Database) -> DatabaseFigures:
     handles, caches = snapshot["handles"], snapshot["database"]
     said = database.query("select sum(cache_map_size) from oceanbase.__all_virtual_kvcache_info")
-    return Figures(
+    return DatabaseFigures(
         version=find_package().version,
         memory_limit=limit,
         max_handles=handles["maximum"]["number"],

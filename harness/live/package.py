@@ -35,7 +35,9 @@ def find_package() -> Package:
     if spec is None or not spec.submodule_search_locations:
         raise Problem(f"the target seekdb needs the package {NAME} {' or '.join(KNOWN)}: {INSTALL}")
     if installed not in KNOWN:
-        raise Problem(f"the package {NAME} is of version {installed}, only {' and '.join(KNOWN)} can be used: {INSTALL}")
+        raise Problem(
+            f"the package {NAME} is of version {installed}, only {' and '.join(KNOWN)} can be used: {INSTALL}"
+        )
     return Package(installed, Path(spec.submodule_search_locations[0]))
 
 

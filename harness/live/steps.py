@@ -65,5 +65,7 @@ def _run(side: Library, ops: Sequence[Op], max_handles: int, out: Any, room: int
                                         program.op_cnt, out, room, length, said, _TEXT))  # fmt: skip
     if steps < 0:
         text = side.ffi.string(said)
-        raise Problem(f"a sequence can't be run on {side.target.name}: {text.decode() if isinstance(text, bytes) else text}")
+        raise Problem(
+            f"a sequence can't be run on {side.target.name}: {text.decode() if isinstance(text, bytes) else text}"
+        )
     return steps, int(length[0])

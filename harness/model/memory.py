@@ -109,6 +109,29 @@ class WashFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseFigures:
+    """Figures of the real database, measured at one memory limit. Bytes, but for handles and buckets.
+
+    `node_bytes` are the node allocators of all caches that have a block, `node_block` one block of theirs; both are
+    also what the database says in SQL.
+    """
+
+    version: str
+    memory_limit: int
+    max_handles: int
+    handle: int
+    handles_and_slots: int
+    pool_slots: int
+    supplied: int
+    block: int
+    buckets: int
+    caches: int
+    node_block: int
+    node_bytes: int
+    node_bytes_sql: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgainstRow:
     """A figure (bytes, or a number) of our core in the layout before, and the same of the real database."""
 

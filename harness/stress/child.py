@@ -24,8 +24,8 @@ import psutil
 
 from harness.builds import Build, Progress, Target, fixed_addresses, interpreter, worker_environment
 from harness.model.problem import Problem
-from harness.stress.request import OWN
 from harness.stress.messages import Frames, FromWorker, Job, ToWorker, encode
+from harness.stress.request import OWN
 
 COOKIE = "RACEWASH_WORKER"  # environment variable by which everything that descends from a worker is known
 _PIECE = 1 << 16

@@ -55,9 +55,11 @@ def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:
     build = "without a sanitizer" if request.sanitizer == "none" else f"under {request.sanitizer}"
     workers = "1 worker" if request.processes == 1 else f"{request.processes} workers"
     forked = f" in {request.shared} forked processes" if request.shared else ""
+    target = "" if request.target == OWN else f"of {request.target} "
+    layout = "before" if request.target != OWN else request.layout or "drawn"
     return (
-        f"racing {', '.join(suites)} {build} for {request.seconds:g} s: {workers} of {request.threads} threads{forked}"
-        f", layout {request.layout or 'drawn'}, seed {seed}"
+        f"racing {', '.join(suites)} {target}{build} for {request.seconds:g} s: {workers} of {request.threads} threads{forked}"
+        f", layout {layout}, seed {seed}"
     )
 
 

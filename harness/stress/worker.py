@@ -27,8 +27,8 @@ from harness.model.scenario import Scenario
 from harness.model.suite import Suite
 from harness.stress.draw import draw, objects_apart
 from harness.stress.evidence import operations_json
-from harness.stress.request import OWN
 from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, Job, Ready, Start, receive, send
+from harness.stress.request import OWN
 
 STDERR = 2
 LEAST_SECONDS = 1.0  # that an execution's threads get, when the suite's time is shorter or almost over

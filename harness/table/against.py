@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from harness.model.layout import BEFORE
-from harness.model.memory import Against, AgainstRow
+from harness.model.memory import Against, AgainstRow, DatabaseFigures
 from harness.model.outcome import Outcome, Snapshot
 from harness.model.scenario import Op, Scenario
 
@@ -20,21 +20,7 @@ class Executor(Protocol):
         ...
 
 
-class Figures(Protocol):
-    """What is needed of the database's figures; those are measured where the database is."""
-
-    version: str
-    memory_limit: int
-    max_handles: int
-    handle: int
-    handles_and_slots: int
-    pool_slots: int
-    block: int
-    buckets: int
-    node_block: int
-
-
-def against(library: Executor, figures: Figures) -> Against:
+def against(library: Executor, figures: DatabaseFigures) -> Against:
     """Measure our core, layout before, at the database's memory limit, and put the two beside each other."""
     core = _core(library, figures.memory_limit)
     handles, slots = core["labels"]["CACHE_MB_HANDLE"]["used"], core["handles"]["pool_slots"]["used"]

@@ -17,8 +17,8 @@ static const struct {
     size_t at;
     const char *name;
 } head_names[] = {
-    HEAD(code), HEAD(supplied), HEAD(pool), HEAD(listed), HEAD(retired), HEAD(retired_bytes), HEAD(waiting),
-    HEAD(size), HEAD(lru),      HEAD(lfu),  HEAD(base),   HEAD(hold),
+    HEAD(code),    HEAD(supplied), HEAD(pool), HEAD(listed), HEAD(retired), HEAD(retired_bytes),
+    HEAD(waiting), HEAD(size),     HEAD(lru),  HEAD(lfu),    HEAD(base),    HEAD(hold),
 };
 static const char *const handle_names[] = {"status", "seq",  "policy", "gets", "recent",  "score",  "pairs",
                                            "block",  "used", "pool",   "list", "retired", "station"};
@@ -77,7 +77,8 @@ RW_EXPORT int64_t rw_conform_compare(const int64_t *a, const int64_t *b, int64_t
 
 static int64_t run_steps(const rw_target *target, rw_core *core, rw_thread *th, const rw_op *ops, int32_t op_cnt,
                          int64_t *out, int64_t max, int64_t *record_len) {
-    int64_t (*observe)(rw_core *, rw_thread *, ob_record *) = strcmp(target->name, "seekdb") == 0 ? sk_observe : md_observe;
+    int64_t (*observe)(rw_core *, rw_thread *, ob_record *) =
+        strcmp(target->name, "seekdb") == 0 ? sk_observe : md_observe;
     ob_record record;
     int64_t done = 0;
     for (; done < op_cnt; done++) {

@@ -38,7 +38,8 @@ static bool open_cache(rw_core *core, const kv_config *cfg, rw_thread *th, char 
         rc = inst_get(&core->cache->insts, th->t, i, 0, &core->inst[i]);
     }
     if (rc == KV_OK) {
-        (void)st_try_supply(&core->cache->store, th->t, cfg->supply_num); /* the database's init does; ours leaves it to the first use */
+        (void)st_try_supply(&core->cache->store, th->t,
+                            cfg->supply_num); /* the database's init does; ours leaves it to the first use */
     }
     if (rc != KV_OK) {
         snprintf(err, err_len, "our core can't be created: %s", kv_rc_names[rc]);

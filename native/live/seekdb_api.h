@@ -20,6 +20,7 @@
     X(store_init, "_ZN9oceanbase6common14ObKVCacheStore4initERNS0_16ObKVCacheInstMapEllRKNS0_23ObITenantMemLimitGetterE", \
       int, (void *, void *, int64_t, int64_t, void *))                                                                 \
     X(store_destroy, "_ZN9oceanbase6common14ObKVCacheStore7destroyEv", void, (void *))                                 \
+    X(store_drop, "_ZN9oceanbase6common14ObKVCacheStoreD1Ev", void, (void *))                                          \
     X(supply, "_ZN9oceanbase6common14ObKVCacheStore13try_supply_mbEl", bool, (void *, int64_t))                        \
     X(alloc, "_ZN9oceanbase6common14ObKVCacheStore14alloc_mbhandleERNS0_13ObKVCacheInstENS0_15ObKVCachePolicyElRPNS0_18ObKVMemBlockHandleE", \
       int, (void *, void *, int, int64_t, void **))                                                                    \
@@ -59,6 +60,7 @@
     X(insts_init, "_ZN9oceanbase6common16ObKVCacheInstMap4initElPKNS0_15ObKVCacheConfigERKNS0_23ObITenantMemLimitGetterE", \
       int, (void *, int64_t, void *, void *))                                                                          \
     X(insts_destroy, "_ZN9oceanbase6common16ObKVCacheInstMap7destroyEv", void, (void *))                               \
+    X(insts_drop, "_ZN9oceanbase6common16ObKVCacheInstMapD1Ev", void, (void *))                                        \
     X(inst_get, "_ZN9oceanbase6common16ObKVCacheInstMap14get_cache_instERKNS0_16ObKVCacheInstKeyERNS0_19ObKVCacheInstHandleE", \
       int, (void *, const int64_t *, void *))                                                                          \
     X(inst_handle_make, "_ZN9oceanbase6common19ObKVCacheInstHandleC1Ev", void, (void *))                               \

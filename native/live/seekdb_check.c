@@ -268,7 +268,8 @@ static void judge_instance(places *p, const char *inst) {
     int64_t size = sk_word(inst, SK_INST_SIZE), lru = sk_word(inst, SK_INST_LRU), lfu = sk_word(inst, SK_INST_LFU);
     if (size != hold || lru != blocks[0] || lfu != blocks[1]) {
         WRONG(p, Q2,
-              "instance %lld of tenant %lld counts %lld bytes in %lld + %lld blocks, its blocks are %lld bytes in %lld + %lld",
+              "instance %lld of tenant %lld counts %lld bytes in %lld + %lld blocks, its blocks are %lld bytes in %lld "
+              "+ %lld",
               (long long)sk_word(inst, SK_INST_CACHE), (long long)sk_word(inst, SK_INST_TENANT), (long long)size,
               (long long)lru, (long long)lfu, (long long)hold, (long long)blocks[0], (long long)blocks[1]);
     }

@@ -24,8 +24,7 @@ static int get_tenant_mem_limit(const sk_limits *limits, uint64_t tenant, int64_
     return tenant == limits->tenant ? OB_SUCCESS : OB_ENTRY_NOT_EXIST;
 }
 
-static void nothing(void) {
-}
+static void nothing(void) {}
 
 void sk_limits_make(sk_limits *limits, uint64_t tenant, int64_t limit) {
     static void (*const functions[])(void) = {(void (*)(void))has_tenant, (void (*)(void))get_all_tenant_id,

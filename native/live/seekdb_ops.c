@@ -32,8 +32,8 @@ SK_OP(supply) {
     }
     if (!core->api->supply(core->store, arg[0])) {
         int64_t supplied = sk_word(core->store, SK_ST_SUPPLIED);
-        SK_CHECK(core, th, I3, supplied == core->max, "a supply was refused at %lld handles of %lld", (long long)supplied,
-                 (long long)core->max);
+        SK_CHECK(core, th, I3, supplied == core->max, "a supply was refused at %lld handles of %lld",
+                 (long long)supplied, (long long)core->max);
         return KV_NO_HANDLE;
     }
     sk_check_supplied(core, th);
@@ -137,8 +137,8 @@ static bool pair_whole(const sk_mb *mb, const char *pair, int64_t i) {
 static void verify_mb(rw_thread *th, const sk_mb *mb) {
     rw_core *core = th->core;
     const char *block = sk_pointer(mb->handle, SK_H_BLOCK);
-    bool same = block == mb->block && sk_word(mb->handle, SK_H_SEQ) == mb->seq &&
-                sk_half(mb->handle, SK_H_STATUS) == KV_USING;
+    bool same =
+        block == mb->block && sk_word(mb->handle, SK_H_SEQ) == mb->seq && sk_half(mb->handle, SK_H_STATUS) == KV_USING;
     if (!SK_CHECK(core, th, I4, same, "a USING block in a thread's hands was retired, or given to somebody else")) {
         return;
     }
@@ -267,7 +267,8 @@ static kv_rc hold(rw_thread *th, int64_t slot, void *h, bool by_seq, int64_t seq
     }
     bool ok = false;
     core->api->holder_make(hold->holder);
-    int ret = by_seq ? core->api->protect_seq(hold->holder, &ok, h, (int32_t)seq) : core->api->protect(hold->holder, &ok, h);
+    int ret =
+        by_seq ? core->api->protect_seq(hold->holder, &ok, h, (int32_t)seq) : core->api->protect(hold->holder, &ok, h);
     if (ret != OB_SUCCESS || !ok) {
         core->api->holder_drop(hold->holder);
         return ret != OB_SUCCESS ? KV_NO_HAZARD : KV_GONE;
@@ -435,10 +436,10 @@ SK_OP(flush) {
     rw_core *core = th->core;
     int ret = core->api->flush(core->store, core->tenant, arg[0] != 0);
     /* Forced, it says so when it met a block that isn't FULL. */
-    return ret == OB_SUCCESS                      ? KV_OK
-           : ret == OB_ERR_UNEXPECTED && arg[0]   ? KV_BAD_STATE
-           : ret == OB_SYNC_WASH_MB_TIMEOUT       ? KV_TIMEOUT
-                                                  : unknown(th, "flush_washable_mbs", ret);
+    return ret == OB_SUCCESS                    ? KV_OK
+           : ret == OB_ERR_UNEXPECTED && arg[0] ? KV_BAD_STATE
+           : ret == OB_SYNC_WASH_MB_TIMEOUT     ? KV_TIMEOUT
+                                                : unknown(th, "flush_washable_mbs", ret);
 }
 
 SK_OP(set_priority) {
@@ -487,8 +488,8 @@ SK_OP(mb_info) {
             core->api->holder_drop(g.holder);
         }
     }
-    SK_CHECK(core, th, I5, hold_bytes >= blocks * SK_BLOCK_SIZE, "%lld blocks in use hold %lld bytes", (long long)blocks,
-             (long long)hold_bytes);
+    SK_CHECK(core, th, I5, hold_bytes >= blocks * SK_BLOCK_SIZE, "%lld blocks in use hold %lld bytes",
+             (long long)blocks, (long long)hold_bytes);
     return KV_OK;
 }
 

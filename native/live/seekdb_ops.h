@@ -41,7 +41,6 @@
     X(check_now, 0, "Judge every invariant that holds at any instant.", 0, NULL)
 /* clang-format on */
 
-
 #define NUMBER(name, codes, purpose, count, ...) SK_OP_##name,
 enum { SK_OPS(NUMBER) SK_OP_CNT };
 #undef NUMBER

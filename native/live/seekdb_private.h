@@ -135,7 +135,8 @@ static inline bool sk_slot_ok(int64_t slot) {
 
 /* Count a check of an invariant; when it fails, record it. th: NULL when it is no thread's. Returns ok. */
 #define SK_CHECK(core, th, id, ok, ...)                                                                                \
-    (at_add(&(core)->checks[SK_##id], 1, relaxed), (ok) || sk_broken((core), (th), SK_##id, __LINE__, __FILE__, __VA_ARGS__))
+    (at_add(&(core)->checks[SK_##id], 1, relaxed),                                                                     \
+     (ok) || sk_broken((core), (th), SK_##id, __LINE__, __FILE__, __VA_ARGS__))
 bool sk_broken(rw_core *core, rw_thread *th, sk_invariant id, int line, const char *file, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 int32_t sk_violations(rw_core *core, rw_violation *out, int32_t max);

@@ -94,8 +94,9 @@ static bool start_private(rw_core *core, int64_t cache_bytes, char *err, size_t 
 bool sk_open_private(rw_core *core, int64_t cache_bytes, int64_t max_handles, char *err, size_t err_len) {
     const sk_api *api = core->api;
     if (sk_flag(api->global(), SK_G_INITED)) {
-        snprintf(err, err_len, "a private store needs a process in which no database is open: its hazard pointers and "
-                               "its table of handles would be the database's");
+        snprintf(err, err_len,
+                 "a private store needs a process in which no database is open: its hazard pointers and "
+                 "its table of handles would be the database's");
         return false;
     }
     if (!prepare_process(api, err, err_len)) {
@@ -153,7 +154,8 @@ static bool register_caches(rw_core *core, char *err, size_t err_len) {
         if (registered[i] < 0) {
             char name[32];
             snprintf(name, sizeof name, "racewash_%d", i);
-            int ret = core->api->register_cache(core->api->global(), name, SK_PRIORITY, SK_MEMORY_PERCENT, &registered[i]);
+            int ret =
+                core->api->register_cache(core->api->global(), name, SK_PRIORITY, SK_MEMORY_PERCENT, &registered[i]);
             ok = !fails(err, err_len, "registration of a cache", ret);
         }
         core->cache_id[i] = registered[i];
@@ -194,6 +196,8 @@ static void destroy_private(rw_core *core) {
         give_instances(core);
         api->store_destroy(core->store);
         api->insts_destroy(core->insts);
+        api->store_drop(core->store);
+        api->insts_drop(core->insts);
         api->domain_reset(core->domain);
         int64_t hold = api->cache_hold(api->malloc_allocator(), core->tenant);
         SK_CHECK(core, NULL, Q8, hold == core->hold_before,

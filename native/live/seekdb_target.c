@@ -13,9 +13,10 @@ typedef struct settings {
 #define GIB (INT64_C(1) << 30)
 
 static const rw_param_desc params_known[] = {
-    {"store", "0: a private store, in a process without a database; 1: the store of the database that is open.", 0, 0, 1},
-    {"max_cache_size", "Bytes of the cache, which give the maximum of handles: of the live store, what is expected.", GIB,
-     4 * SK_BLOCK_SIZE, 1024 * GIB},
+    {"store", "0: a private store, in a process without a database; 1: the store of the database that is open.", 0, 0,
+     1},
+    {"max_cache_size", "Bytes of the cache, which give the maximum of handles: of the live store, what is expected.",
+     GIB, 4 * SK_BLOCK_SIZE, 1024 * GIB},
     {"max_handles", "Handles at most in a private store; 0: from max_cache_size.", 0, 0, 1 << 20},
     {"blocks_max", "Memory blocks that threads may have in their hands at once.", 128, 1, 4096},
 };
@@ -117,7 +118,8 @@ static bool verified(const sk_api *api, const settings *s, char *err, size_t err
 }
 
 static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len) {
-    settings s = {params_known[0].standard, params_known[1].standard, params_known[2].standard, params_known[3].standard};
+    settings s = {params_known[0].standard, params_known[1].standard, params_known[2].standard,
+                  params_known[3].standard};
     size_t room = (size_t)err_len;
     const sk_api *api = sk_find(err, room);
     if (api == NULL) {

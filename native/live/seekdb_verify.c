@@ -6,8 +6,8 @@
 /* One check: `what` names it, as docs/live-target.md does. */
 static bool holds(bool ok, const char *what, long long met, long long expected, char *err, size_t err_len) {
     if (!ok) {
-        snprintf(err, err_len, "the layout check '%s' failed: met %lld, expected %lld; nothing else was called", what, met,
-                 expected);
+        snprintf(err, err_len, "the layout check '%s' failed: met %lld, expected %lld; nothing else was called", what,
+                 met, expected);
     }
     return ok;
 }
@@ -51,7 +51,8 @@ bool sk_verify_private(rw_core *core, char *err, size_t err_len) {
     EQUAL("pops of a new pool", sk_word(st, SK_ST_POOL_POP), 0);
     EQUAL("pushes of a new pool", sk_word(st, SK_ST_POOL_PUSH), SK_SUPPLY);
     for (int64_t i = 0; i < SK_SUPPLY; i++) {
-        EQUAL("handle in a pool slot", sk_pointer(slots, (size_t)i * SK_SLOT_BYTES) - core->handles, i * SK_HANDLE_BYTES);
+        EQUAL("handle in a pool slot", sk_pointer(slots, (size_t)i * SK_SLOT_BYTES) - core->handles,
+              i * SK_HANDLE_BYTES);
     }
     EQUAL("supply of 0", core->api->supply(st, 0), true);
     EQUAL("supplied after a supply of 0", sk_word(st, SK_ST_SUPPLIED), SK_SUPPLY);
@@ -65,8 +66,8 @@ static bool verify_alloc(rw_core *core, void **handle, char *err, size_t err_len
     int64_t size = sk_word(inst, SK_INST_SIZE), lru = sk_word(inst, SK_INST_LRU), idx;
     EQUAL("cache of an instance", sk_word(inst, SK_INST_CACHE), core->cache_id[0]);
     EQUAL("tenant of an instance", sk_word(inst, SK_INST_TENANT), core->tenant);
-    EQUAL("return code of alloc_mbhandle",
-          core->api->alloc(core->store, core->inst[0], KV_LRU, SK_BLOCK_SIZE, handle), 0);
+    EQUAL("return code of alloc_mbhandle", core->api->alloc(core->store, core->inst[0], KV_LRU, SK_BLOCK_SIZE, handle),
+          0);
     const char *h = *handle, *block = sk_pointer(h, SK_H_BLOCK);
     EQUAL("handle handed out", sk_index(core, h, &idx) && idx < sk_word(core->store, SK_ST_SUPPLIED), true);
     EQUAL("status USING", sk_half(h, SK_H_STATUS), KV_USING);
