@@ -80,9 +80,7 @@ def _with_sql(seed: int, shape: Shape) -> Scenario:
 def _capacity(seed: int, shape: Shape) -> Scenario:
     """All of the first supply is in use; what is left is enough for every thread."""
     rng = Rng(seed).fork("capacity")
-    drain = tuple(
-        op for i in range(128) for op in (Op("alloc_mb", (0, BLOCK, i % SLOTS)), Op("set_full", (i % SLOTS, 0)))
-    )
+    drain: Program = (Op("alloc_mb", (0, BLOCK, 0)), Op("set_full", (0, 0))) * 128
     take: Program = (Op("alloc_mb", (0, BLOCK, 0)), Op("alloc_mb", (0, BLOCK, 1)))
     left = 128 + rng.pick((2 * shape.threads, 128))
     return Scenario("capacity", seed, "seekdb", {"store": 0, "max_handles": left}, (take,) * shape.threads, drain)

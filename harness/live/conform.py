@@ -33,9 +33,9 @@ MOST_DIFFERENCES = 5  # then the search ends: they have to be looked at
 START_SECONDS, STEP_SECONDS = 300.0, 0.02  # far above what is needed: a process that hangs ends some time
 SLOTS, BYTES = 4, 5
 NAMES = (
-    "alloc_mb", "alloc_mb", "alloc_mb", "set_full", "set_full", "supply", "fill_mb", "free_mb", "retire", "hit", "hold_mb",
-    "hold_seq", "hold_share", "hold_drop", "wash", "sync_wash", "flush", "refresh_score", "reclaim", "purge", "hp_wash",
-    "mb_info",
+    "alloc_mb", "alloc_mb", "alloc_mb", "set_full", "set_full", "supply", "fill_mb", "free_mb", "retire", "hit",
+    "hold_mb", "hold_seq", "hold_share", "hold_drop", "wash", "sync_wash", "flush", "refresh_score", "reclaim", "purge",
+    "hp_wash", "mb_info",
 )  # fmt: skip
 MOST_STEPS = 1_000  # Hypothesis draws so many bytes at once
 

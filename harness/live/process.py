@@ -1,4 +1,4 @@
-"""The process of `apart`: one job of those that load the database's code, its request on stdin, its answer on stdout."""
+"""The process of `apart`: one job that loads the database's code; its request on stdin, its answer on stdout."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Pair:
 
     def compare(self, ops: Sequence[Op], max_handles: int) -> Found | None:
         """Run a sequence on both; None when no number differs after any step."""
-        database, core = self._sides
+        core = self._sides[1]
         (steps, length), other = (
             _run(side, ops, max_handles, out, self._room) for side, out in zip(self._sides, self._out, strict=True)
         )
@@ -51,9 +51,7 @@ class Pair:
             return None
         said = core.ffi.new("char[]", _TEXT)
         core.lib.rw_conform_name(at % length, said, _TEXT)
-        text = core.ffi.string(said)
-        what = text.decode() if isinstance(text, bytes) else text
-        return Found(at // length, what, int(self._out[0][at]), int(self._out[1][at]))
+        return Found(at // length, _text(core, said), int(self._out[0][at]), int(self._out[1][at]))
 
 
 def _run(side: Library, ops: Sequence[Op], max_handles: int, out: Any, room: int) -> tuple[int, int]:
@@ -64,8 +62,10 @@ def _run(side: Library, ops: Sequence[Op], max_handles: int, out: Any, room: int
     steps = int(side.lib.rw_conform_run(side.table, plan.struct.params, plan.struct.param_cnt, program.ops,
                                         program.op_cnt, out, room, length, said, _TEXT))  # fmt: skip
     if steps < 0:
-        text = side.ffi.string(said)
-        raise Problem(
-            f"a sequence can't be run on {side.target.name}: {text.decode() if isinstance(text, bytes) else text}"
-        )
+        raise Problem(f"a sequence can't be run on {side.target.name}: {_text(side, said)}")
     return steps, int(length[0])
+
+
+def _text(side: Library, said: Any) -> str:
+    value = side.ffi.string(said)
+    return value.decode() if isinstance(value, bytes) else value

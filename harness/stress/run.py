@@ -58,8 +58,8 @@ def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:
     target = "" if request.target == OWN else f"of {request.target} "
     layout = "before" if request.target != OWN else request.layout or "drawn"
     return (
-        f"racing {', '.join(suites)} {target}{build} for {request.seconds:g} s: {workers} of {request.threads} threads{forked}"
-        f", layout {layout}, seed {seed}"
+        f"racing {', '.join(suites)} {target}{build} for {request.seconds:g} s: "
+        f"{workers} of {request.threads} threads{forked}, layout {layout}, seed {seed}"
     )
 
 
