@@ -23,8 +23,13 @@ CANARY_MISSED = 3
 
 @click.command(epilog="Example: racewash run expansion supply --seconds 10")
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
-@click.option("--target", type=click.Choice(TARGETS), default=OWN, show_default=True,
-              help="What is raced: our core, or the database's own compiled code (extra: seekdb).")
+@click.option(
+    "--target",
+    type=click.Choice(TARGETS),
+    default=OWN,
+    show_default=True,
+    help="Our core, or the database's own compiled code (extra: seekdb).",
+)
 @click.option("--seconds", type=SECONDS, default=30.0, show_default=True,
               help="Length of the whole run, divided over the suites; each runs at least once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=4, show_default=True,

@@ -26,7 +26,7 @@ class Package:
 
 
 def find_package() -> Package:
-    """Return the installed package, without importing it. Raises Problem when it is absent or not of a known version."""
+    """Return the installed package; it isn't imported. Raises Problem when it is absent or not of a known version."""
     try:
         installed = version(NAME)
         spec = importlib.util.find_spec(NAME)
