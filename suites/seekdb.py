@@ -19,13 +19,14 @@ HOLDER: Role = {"hold_mb": 6, "hold_seq": 2, "hold_share": 4, "hold_verify": 4, 
 RETIRER: Role = {"alloc_mb": 6, "fill_mb": 3, "set_full": 4, "retire": 6, "free_mb": 3, "reclaim": 3, "purge": 1}
 WASHER: Role = {"wash": 5, "refresh_score": 3, "traverse": 1, "mb_info": 1, "set_priority": 1}
 SYNC_WASHER: Role = {"sync_wash": 5, "flush": 2, "reclaim": 2, "purge": 1}
+LIVE_SUPPLIER: Role = {"supply": 1, "alloc_mb": 6, "fill_mb": 2, "free_mb": 6, "check_now": 1}
 TRAFFIC: Role = {"alloc_mb": 8, "fill_mb": 4, "set_full": 7, "hit": 6, "free_mb": 1, "hold_mb": 2, "hold_drop": 2}
 
 
-def _arguments(rng: Rng, name: str) -> tuple[int, ...]:
+def _arguments(rng: Rng, name: str, live: bool) -> tuple[int, ...]:
     slot, other, index = rng.below(SLOTS), rng.below(SLOTS), rng.below(96)
     return {
-        "supply": (rng.pick((0, 1, 1, 3, 128)),),
+        "supply": (rng.pick((0, 1) if live else (0, 1, 1, 3, 128)),),  # live, nothing is ever taken back
         "alloc_mb": (rng.below(2), BLOCK + rng.pick((0, 0, 0, 8192)), slot),
         "fill_mb": (slot, rng.pick((1, 3, 20))),
         "free_mb": (slot,),
@@ -44,19 +45,20 @@ def _arguments(rng: Rng, name: str) -> tuple[int, ...]:
     }.get(name, ())
 
 
-def _program(rng: Rng, role: Role, length: int) -> Program:
+def _program(rng: Rng, role: Role, length: int, live: bool) -> Program:
     weighted = [(weight, name) for name, weight in role.items()]
-    return tuple(Op(name, _arguments(rng, name)) for name in (rng.weighted(weighted) for _ in range(length)))
+    return tuple(Op(name, _arguments(rng, name, live)) for name in (rng.weighted(weighted) for _ in range(length)))
 
 
 def _scenario(name: str, seed: int, shape: Shape, roles: Sequence[Role], *, live: bool = False) -> Scenario:
     rng = Rng(seed).fork(name)
     first = rng.below(len(roles))
     programs = tuple(
-        _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops) for i in range(shape.threads)
+        _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops, live)
+        for i in range(shape.threads)
     )
     params = {"store": 1} if live else {"store": 0, "max_handles": rng.pick((129, 160, 200, 300, 512))}
-    rounds, checks = rng.pick((1, 4, 16)), rng.pick((0, 1, 5))
+    rounds, checks = rng.pick((16, 64) if live else (1, 4, 16)), rng.pick((0, 1, 5))
     return Scenario(name, seed, "seekdb", params, programs, rounds=rounds, check_every_ms=checks)
 
 
@@ -73,7 +75,7 @@ def _wash(seed: int, shape: Shape) -> Scenario:
 
 
 def _with_sql(seed: int, shape: Shape) -> Scenario:
-    roles = (TRAFFIC, SUPPLIER, WASHER, HOLDER, SYNC_WASHER, RETIRER)
+    roles = (TRAFFIC, LIVE_SUPPLIER, WASHER, HOLDER, SYNC_WASHER, RETIRER)
     return _scenario("with-sql", seed, shape, roles, live=True)
 
 
