@@ -54,8 +54,7 @@ def _scenario(name: str, seed: int, shape: Shape, roles: Sequence[Role], *, live
     rng = Rng(seed).fork(name)
     first = rng.below(len(roles))
     programs = tuple(
-        _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops, live)
-        for i in range(shape.threads)
+        _program(rng.fork(f"thread{i}"), roles[(first + i) % len(roles)], shape.ops, live) for i in range(shape.threads)
     )
     params = {"store": 1} if live else {"store": 0, "max_handles": rng.pick((129, 160, 200, 300, 512))}
     rounds, checks = rng.pick((16, 64) if live else (1, 4, 16)), rng.pick((0, 1, 5))
