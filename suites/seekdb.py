@@ -20,6 +20,7 @@ RETIRER: Role = {"alloc_mb": 6, "fill_mb": 3, "set_full": 4, "retire": 6, "free_
 WASHER: Role = {"wash": 5, "refresh_score": 3, "traverse": 1, "mb_info": 1, "set_priority": 1}
 SYNC_WASHER: Role = {"sync_wash": 5, "flush": 2, "reclaim": 2, "purge": 1}
 LIVE_SUPPLIER: Role = {"supply": 1, "alloc_mb": 6, "fill_mb": 2, "free_mb": 6, "check_now": 1}
+FILLER: Role = {"alloc_mb": 10, "fill_mb": 2, "set_full": 9, "hit": 4}
 TRAFFIC: Role = {"alloc_mb": 8, "fill_mb": 4, "set_full": 7, "hit": 6, "free_mb": 1, "hold_mb": 2, "hold_drop": 2}
 
 
@@ -74,6 +75,9 @@ def _wash(seed: int, shape: Shape) -> Scenario:
 
 
 def _with_sql(seed: int, shape: Shape) -> Scenario:
+    """Every second scenario washes by itself; in the others blocks pile up until the database has to."""
+    if Rng(seed).fork("pressure").chance(1, 2):
+        return _scenario("with-sql", seed, shape, (FILLER, HOLDER, FILLER, LIVE_SUPPLIER), live=True)
     roles = (TRAFFIC, LIVE_SUPPLIER, WASHER, HOLDER, SYNC_WASHER, RETIRER)
     return _scenario("with-sql", seed, shape, roles, live=True)
 

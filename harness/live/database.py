@@ -58,7 +58,8 @@ class Traffic(threading.Thread):
 
     def _work(self, cursor: Any) -> None:
         name, rng, rows = f"racewash_{self._number}", random.Random(self._number), 0
-        self._do(cursor, f"create table if not exists {name} (k bigint primary key, v varchar({WIDTH}))")
+        self._do(cursor, f"drop table if exists {name}")  # of an execution before this one
+        self._do(cursor, f"create table {name} (k bigint primary key, v varchar({WIDTH}))")
         while not self._stop_asked.is_set():
             if rows >= KEEP:
                 self._do(cursor, f"truncate table {name}")
