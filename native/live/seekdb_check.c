@@ -354,28 +354,27 @@ static bool same_stamp(const stamp *a, const stamp *b) {
            a->retired_bytes == b->retired_bytes && a->waiting == b->waiting && a->handles == b->handles;
 }
 
-/* What is seen wrong twice running, each time between two equal stamps, is wrong: a counter that trails its list by an
- * instruction (retired bytes, an instance's size) has caught up by then. */
+/* The database's threads may be stopped in the middle of an operation: a block freed but not yet unlinked, a counter that
+ * trails its list. What is seen wrong in the same way at every still moment for LASTING microseconds is wrong. */
 static bool walk_still(places *p, rw_core *core) {
-    enum { TRIES = 200 };
-    places first = {.core = core};
-    for (int i = 0, wrong = 0; i < TRIES; i++) {
+    enum { LASTING = 2000000, PATIENCE = 6000000, PAUSE = 2000 };
+    uint64_t began = prim_now_us(), since = 0;
+    for (int line = 0; prim_now_us() - began < PATIENCE;) {
         stamp before = take_stamp(core);
         walk(p, core);
         stamp after = take_stamp(core);
-        bool still = same_stamp(&before, &after);
-        if (still && !p->any) {
-            return true;
-        }
-        if (still && wrong > 0 && first.first.line == p->first.line) {
-            if (++wrong == 5) {
+        if (same_stamp(&before, &after)) {
+            if (!p->any) {
                 return true;
             }
-        } else if (still) {
-            first = *p;
-            wrong = 1;
+            if (p->first.line != line) {
+                line = p->first.line;
+                since = prim_now_us();
+            } else if (prim_now_us() - since >= LASTING) {
+                return true;
+            }
         }
-        usleep(1000);
+        usleep(PAUSE);
     }
     return false;
 }
