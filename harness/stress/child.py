@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -110,13 +111,11 @@ class Child:
         self.progress.close()
         self.progress = Progress(self._area, target)
 
-    def messages(self) -> list[FromWorker]:
-        """Return the messages that have come; never waits."""
-        got: list[FromWorker] = []
+    def messages(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come; never waits. Raises Garbled."""
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.fd, _PIECE):
-                got += self._frames.feed(data)
-        return got
+                yield from self._frames.feed(data)
 
     @property
     def printed(self) -> int:

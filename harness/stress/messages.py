@@ -14,7 +14,7 @@ from harness.model.outcome import Outcome
 from harness.model.suite import Shape
 
 MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
-_LENGTH = 4
+_LENGTH, _LONGEST = 4, 16 << 20
 
 
 class Job(msgspec.Struct, tag=True):
@@ -89,6 +89,10 @@ def encode(message: FromWorker | ToWorker) -> bytes:
     return len(data).to_bytes(_LENGTH, "little") + data
 
 
+class Garbled(Exception):
+    """What came from a worker is no message: the code under test may have written over its memory."""
+
+
 class Frames:
     """Puts a worker's messages together from whatever pieces the pipe gives."""
 
@@ -97,13 +101,18 @@ class Frames:
         self._decoder = msgspec.msgpack.Decoder(FromWorker, dec_hook=_rich)
 
     def feed(self, data: bytes) -> Iterator[FromWorker]:
-        """Yield the messages that are whole now."""
+        """Yield the messages that are whole now. Raises Garbled."""
         self._rest += data
         while len(self._rest) >= _LENGTH:
             end = _LENGTH + int.from_bytes(self._rest[:_LENGTH], "little")
+            if end > _LONGEST:
+                raise Garbled(f"a message of {end} bytes")
             if len(self._rest) < end:
                 return
-            message: FromWorker = self._decoder.decode(bytes(self._rest[_LENGTH:end]))
+            try:
+                message: FromWorker = self._decoder.decode(bytes(self._rest[_LENGTH:end]))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise Garbled(str(error)) from error
             del self._rest[:end]
             yield message
 
