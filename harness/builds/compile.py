@@ -51,7 +51,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     archived = [str(path) for file, path in objects.items() if file.name != UNINSTRUMENTED]
     _run([compiler.tool("ar"), "rcsD", ARCHIVE, *archived], root)
     link = [*compiler.command, *recipe.link, "-o", LIBRARY]
-    _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-lm"], root)
+    _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-ldl", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-HEADERS = ("target/target.h", "stress/stress.h")
+HEADERS = ("target/target.h", "stress/stress.h", "live/live.h")
 _MARKED = re.compile(r"/\* cffi: begin \*/(.*?)/\* cffi: end \*/", re.DOTALL)
 _STRUCTURE = re.compile(r"^typedef struct (\w+) \{", re.MULTILINE)
 

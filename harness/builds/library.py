@@ -7,6 +7,8 @@ import functools
 import mmap
 from typing import Any
 
+from cffi import FFI
+
 from harness.builds.build import Build
 from harness.builds.declare import declarations, interface, structures
 from harness.builds.plan import Plan, read_outcome
@@ -21,13 +23,18 @@ _MAX_CELLS = 4096
 _INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "asan": ("address", "__asan_init")}
 
 
+OWN = "kvcache"  # the target that every build has: our core
+_TABLES = {OWN: "rw_target_get", "seekdb": "rw_live_get", "model": "rw_model_get"}
+_TEXT_LEN = 512
+
+
 @functools.cache
-def load(build: Build) -> Library:
-    """Load a build into this process; the same build gives the same Library.
+def load(build: Build, target: str = OWN) -> Library:
+    """Load a build into this process; the same build and target give the same Library.
 
     A tsan or asan build only loads in a process that was started with its `worker_environment`.
     """
-    return Library(build)
+    return Library(build, target)
 
 
 class Library:
@@ -37,7 +44,7 @@ class Library:
     same process goes on while an execution runs.
     """
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, target: str = OWN) -> None:
         instrumentation, needed = _INSTRUMENTATION[build.kind]
         if needed and not hasattr(ctypes.CDLL(None), needed):
             raise RuntimeError(f"a {build.kind} library loads only in a process started with its worker_environment")
@@ -47,7 +54,7 @@ class Library:
         self._compare(structures(text), build)
         if self._text(self._lib.rw_build_kind()) != instrumentation:
             raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
-        self._table: Any = self._lib.rw_target_get()
+        self._table: Any = getattr(self._lib, _TABLES[target])()
         if self._table.abi != self._lib.RW_TARGET_ABI:
             raise RuntimeError(f"{build.library} speaks ABI {self._table.abi}, not {self._lib.RW_TARGET_ABI}")
         self.build = build
@@ -93,6 +100,27 @@ class Library:
         if took < 0:
             raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
         return took
+
+    @property
+    def ffi(self) -> FFI:
+        """The interface as cffi knows it."""
+        return self._ffi
+
+    @property
+    def lib(self) -> Any:
+        """The library's functions, for what has no method here."""
+        return self._lib
+
+    @property
+    def table(self) -> Any:
+        """The target's table of functions."""
+        return self._table
+
+    def find_database(self) -> None:
+        """Raise Problem when the database's module isn't loaded in this process, or isn't what is known."""
+        said = self._ffi.new("char[]", _TEXT_LEN)
+        if not self._lib.rw_live_find(said, _TEXT_LEN):
+            raise Problem(f"the database can't be used: {self._text(said)}")
 
     def _view(self, buffer: Any) -> Any:
         return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)

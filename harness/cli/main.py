@@ -25,6 +25,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "list": "harness.cli.list:list_topics",
     "report": "harness.cli.report:report",
     "bench": "harness.cli.bench:bench",
+    "conform": "harness.cli.conform:conform",
     "doctor": "harness.cli.doctor:doctor",
 }
 FIRST = """Start here:

@@ -13,9 +13,11 @@ import fcntl
 import mmap
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +26,7 @@ import psutil
 from harness.builds import Build, Progress, Target, fixed_addresses, interpreter, worker_environment
 from harness.model.problem import Problem
 from harness.stress.messages import Frames, FromWorker, Job, ToWorker, encode
+from harness.stress.request import OWN
 
 COOKIE = "RACEWASH_WORKER"  # environment variable by which everything that descends from a worker is known
 _PIECE = 1 << 16
@@ -37,13 +40,14 @@ class Launch:
     build: Build
     command: tuple[str, ...]
     environment: dict[str, str]
+    target: str = OWN
 
 
-def launch_of(build: Build) -> Launch:
+def launch_of(build: Build, target: str = OWN) -> Launch:
     """Return how a build's workers are started: the same program on the same path, whatever folder this runs in."""
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     environment = {**os.environ, "PYTHONPATH": path, **worker_environment(build)}
-    return Launch(build, (interpreter(), "-P", "-m", "harness.stress.worker"), environment)
+    return Launch(build, (interpreter(), "-P", "-m", "harness.stress.worker"), environment, target)
 
 
 class Child:
@@ -60,6 +64,8 @@ class Child:
         self.fd, theirs = os.pipe()
         os.set_blocking(self.fd, False)
         self._frames = Frames()
+        # What the database writes goes with its process.
+        self._folder = None if launch.target == OWN else tempfile.mkdtemp(prefix="racewash-")
         try:
             self.process = self._start(launch, theirs, area)
         except OSError as error:
@@ -68,7 +74,7 @@ class Child:
         finally:
             os.close(theirs)
         self._watched = psutil.Process(self.process.pid)
-        self.send(Job(launch.build, os.getpid(), area))
+        self.send(Job(launch.build, os.getpid(), area, launch.target))
         os.close(area)
 
     def _start(self, launch: Launch, theirs: int, area: int) -> subprocess.Popen[bytes]:
@@ -81,6 +87,7 @@ class Child:
                 stdout=self._printed_fd,
                 stderr=self._printed_fd,
                 pass_fds=(theirs, area),
+                cwd=self._folder,
                 start_new_session=True,
             )
 
@@ -166,6 +173,8 @@ class Child:
         self._area.close()
         os.close(self.fd)
         os.close(self._printed_fd)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _sweep(cookie: str) -> list[str]:

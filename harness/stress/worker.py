@@ -28,6 +28,7 @@ from harness.model.suite import Suite
 from harness.stress.draw import draw, objects_apart
 from harness.stress.evidence import operations_json
 from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, Job, Ready, Start, receive, send
+from harness.stress.request import OWN
 
 STDERR = 2
 LEAST_SECONDS = 1.0  # that an execution's threads get, when the suite's time is shorter or almost over
@@ -53,14 +54,14 @@ class Executor(Protocol):
         ...
 
 
-def serve(fd: int, loader: Callable[[Build], Executor]) -> None:
+def serve(fd: int, loader: Callable[[Build, str], Executor]) -> None:
     """Work until the supervisor closes stdin. Raises nothing: an error is told and ends the process."""
     try:
         job = receive(sys.stdin.buffer)
         if not isinstance(job, Job):
             return
         die_with(job.parent)
-        library = loader(job.build)
+        library = loader(job.build, job.target)
         library.canary()
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
@@ -134,6 +135,14 @@ def _reset_peak() -> None:
         return  # then the peak is that of all suites so far
 
 
+def _load(build: Build, target: str) -> Executor:
+    if target == OWN:
+        return load(build)
+    from harness.live import load_database  # an optional package: only where it is asked for
+
+    return load_database(build)
+
+
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), load)
+    serve(int(sys.argv[1]), _load)
     os._exit(0)  # the interpreter's own end is of no interest, and a sanitizer would judge it
