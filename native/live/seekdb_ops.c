@@ -274,7 +274,9 @@ static kv_rc hold(rw_thread *th, int64_t slot, void *h, bool by_seq, int64_t seq
         return ret != OB_SUCCESS ? KV_NO_HAZARD : KV_GONE;
     }
     hold->handle = h;
-    hold->block = sk_pointer(h, SK_H_BLOCK);
+    /* By number, a FREE handle is protected for its next use: a block that it still has is that of the incarnation
+     * before, which a reclaim may be taking just now. */
+    hold->block = by_seq && sk_half(h, SK_H_STATUS) == KV_FREE ? NULL : sk_pointer(h, SK_H_BLOCK);
     hold->seq = by_seq ? seq : sk_word(h, SK_H_SEQ);
     SK_CHECK(core, th, I6, by_seq || hold->block != NULL, "a protected incarnation has no block");
     return KV_OK;
