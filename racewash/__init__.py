@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.builds import sources
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
 from harness.model.outcome import Outcome, Snapshot, SuiteResult, Violation
@@ -9,6 +10,7 @@ from harness.model.problem import Problem
 from harness.model.rng import Rng
 from harness.model.scenario import Op, Program, Scenario, scenario_from_json
 from harness.model.suite import Shape, Suite
+from harness.stress import RunFailed, RunRequest, RunResult, run
 
 __version__ = "0.1.0"
 
@@ -25,6 +27,9 @@ __all__ = [
     "Problem",
     "Program",
     "Rng",
+    "RunFailed",
+    "RunRequest",
+    "RunResult",
     "Scenario",
     "Shape",
     "Snapshot",
@@ -34,5 +39,7 @@ __all__ = [
     "__version__",
     "fingerprint_of",
     "parse_layout",
+    "run",
     "scenario_from_json",
+    "sources",
 ]

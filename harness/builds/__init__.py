@@ -10,7 +10,7 @@ from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
 from harness.builds.sources import sources
 from harness.builds.target import Invariant, Operation, Parameter, Target
-from harness.builds.worker import fixed_addresses, interpreter, worker_conditions, worker_environment
+from harness.builds.worker import fixed_addresses, interpreter, worker_environment
 
 __all__ = [
     "PHASES",
@@ -33,6 +33,5 @@ __all__ = [
     "recipe",
     "runtime_library",
     "sources",
-    "worker_conditions",
     "worker_environment",
 ]

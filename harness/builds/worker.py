@@ -7,7 +7,6 @@ into the interpreter.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,27 +59,6 @@ def worker_environment(build: Build) -> dict[str, str]:
             "PYTHONMALLOC": "malloc",
         }
     return dict(_NO_FAULTHANDLER)
-
-
-@contextmanager
-def worker_conditions(build: Build) -> Iterator[None]:
-    """Processes that this thread starts inside, by whatever means, get the build's environment and fixed addresses.
-
-    >>> with worker_conditions(build):        # doctest: +SKIP
-    ...     process.start()                   # of a multiprocessing context "spawn"
-    """
-    changes = worker_environment(build)
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        with fixed_addresses():
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 from harness.builds import Build, find_compiler, get_build
 from harness.builds import build as build_module
 from harness.builds.identity import sources_hash
-from harness.builds.worker import fixed_addresses, interpreter, worker_conditions, worker_environment
+from harness.builds.worker import fixed_addresses, interpreter, worker_environment
 from harness.model.problem import Problem
 
 pytestmark = pytest.mark.contract
@@ -325,13 +325,13 @@ def test_workers_get_their_sanitizer_and_nothing_of_the_users(monkeypatch: pytes
     monkeypatch.setenv("TSAN_OPTIONS", "suppressions=mine")
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     build = get_build("tsan")
-    show = "import os; print(os.environ['TSAN_OPTIONS'], os.environ['LD_PRELOAD'], os.environ['PYTHONFAULTHANDLER'])"
-    with worker_conditions(build):
-        said = subprocess.run([interpreter(), "-c", show], capture_output=True, text=True, check=True).stdout
-    assert "suppressions" not in said
-    assert str(build.runtime) in said
-    assert os.environ["TSAN_OPTIONS"] == "suppressions=mine"
-    assert "LD_PRELOAD" not in os.environ
+    environment = {**os.environ, **worker_environment(build)}
+    assert "suppressions" not in environment["TSAN_OPTIONS"]
+    assert environment["LD_PRELOAD"] == str(build.runtime)
+    show = "import faulthandler; print(faulthandler.is_enabled())"
+    with fixed_addresses():
+        run = subprocess.run([interpreter(), "-c", show], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
     assert "LD_PRELOAD" not in worker_environment(replace(build, kind="native"))
 
 
