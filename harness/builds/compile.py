@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.builds.compiler import Compiler
-from harness.builds.identity import source_files
+from harness.builds.identity import RUNTIME, runtime_files, source_files
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
 
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
+WRAPPED, EXPORTS = "wrap.txt", "exports.map"  # the runtime's: functions it intercepts, and what it shows
 _AT_ONCE = 2
 
 
@@ -28,33 +29,50 @@ class CompileError(Exception):
 def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     """Compile what is in `root/native` and leave the archive and the library in `root`.
 
-    The archive has every object but that of UNINSTRUMENTED. It is the same, byte for byte, wherever the folder is and
-    whenever it is made, so that its hash tells which objects a library has.
+    The archive has every object but that of UNINSTRUMENTED and those of the scheduled runtime. It is the same, byte for
+    byte, wherever the folder is and whenever it is made, so that its hash tells which objects a library has.
     """
-    files = [path.relative_to(root) for path in source_files(root / "native") if path.suffix == ".c"]
-    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in files}
+    native = root / "native"
+    target = _relative(source_files(native), root, ".c")
+    runtime = _relative(runtime_files(native), root, ".c", ".S") if recipe.scheduled else []
+    if any(file.name == UNINSTRUMENTED for file in runtime):  # the runtime's own answer to the seam
+        target = [file for file in target if file.name != UNINSTRUMENTED]
+    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *runtime]}
     (root / "objects").mkdir()
 
     def compiled(file: Path) -> None:
         flags = recipe.seam if file.name == UNINSTRUMENTED else recipe.compile
+        if file in runtime:
+            flags = recipe.scheduled
         # Paths in reports are those below `root`, which has another name when the build is finished.
         place = f"-ffile-prefix-map={root}=."
         _run([*compiler.command, *flags, place, "-c", str(file), "-o", str(objects[file])], root)
 
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        for _ in pool.map(compiled, files):
+        for _ in pool.map(compiled, objects):
             pass
     finally:
         pool.shutdown(cancel_futures=True)
-    apart = [str(path) for file, path in objects.items() if file.name == UNINSTRUMENTED]
-    archived = [str(path) for file, path in objects.items() if file.name != UNINSTRUMENTED]
-    _run([compiler.tool("ar"), "rcsD", ARCHIVE, *archived], root)
-    link = [*compiler.command, *recipe.link, "-o", LIBRARY]
+    archived = [file for file in target if file.name != UNINSTRUMENTED]
+    apart = [str(path) for file, path in objects.items() if file not in archived]
+    _run([compiler.tool("ar"), "rcsD", ARCHIVE, *(str(objects[file]) for file in archived)], root)
+    link = [*compiler.command, *recipe.link, *(_interception(native) if runtime else ()), "-o", LIBRARY]
     _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()
+
+
+def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:
+    return [path.relative_to(root) for path in files if path.suffix in suffixes]
+
+
+def _interception(native: Path) -> list[str]:
+    """Return the linker's options by which the target's calls reach the runtime, and nothing else is visible."""
+    names = [line.partition("#")[0].strip() for line in (native / RUNTIME / WRAPPED).read_text().splitlines()]
+    wraps = [f"-Wl,--wrap={name}" for name in names if name]
+    return [*wraps, f"-Wl,--version-script={native / RUNTIME / EXPORTS}"]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
