@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.builds import get_build
@@ -26,12 +26,12 @@ _NO_RACE_BETWEEN = (
 )
 
 
-def run(request: RunRequest, notify: Callable[[str], None]) -> RunResult:
+def run(request: RunRequest, notify: Callable[[str], None], tell: Callable[[str], None] = lambda _: None) -> RunResult:
     """Run suites on real threads in supervised workers, and return what came of it.
 
-    `notify` gets a sentence at the start, about once a second, and for whatever is found. Raises Problem when the
-    request can't be met, RunFailed on an error of racewash itself. In the main thread SIGINT and SIGTERM end the run
-    within 2 seconds, and what was found until then is returned.
+    `notify` gets a sentence at the start and for whatever is found; `tell`, about once a second, where the run is.
+    Raises Problem if the request can't be met, RunFailed on an error of racewash itself. In the main thread SIGINT and
+    SIGTERM end the run within 2 seconds, and what was found until then is returned.
 
     >>> run(RunRequest(suites=("map",), seconds=5), print).findings  # doctest: +SKIP
     []
@@ -41,13 +41,29 @@ def run(request: RunRequest, notify: Callable[[str], None]) -> RunResult:
     check(request)
     suites = chosen(request, discover())
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed
-    notify(f"seed {seed}: {', '.join(suite.name for suite in suites)}; sanitizer {request.sanitizer}")
+    notify(announcement(request, [suite.name for suite in suites], seed))
     build = get_build(SANITIZERS[request.sanitizer], request.patches)
-    return run_with(launch_of(build), request, suites, seed, notify)
+    return run_with(launch_of(build), request, suites, seed, notify, tell)
+
+
+def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:
+    """Return what is about to run, in a sentence."""
+    build = "without a sanitizer" if request.sanitizer == "none" else f"under {request.sanitizer}"
+    workers = "1 worker" if request.processes == 1 else f"{request.processes} workers"
+    forked = f" in {request.shared} forked processes" if request.shared else ""
+    return (
+        f"racing {', '.join(suites)} {build} for {request.seconds:g} s: {workers} of {request.threads} threads{forked}"
+        f", layout {request.layout or 'drawn'}, seed {seed}"
+    )
 
 
 def run_with(
-    launch: Launch, request: RunRequest, suites: tuple[Suite, ...], seed: int, notify: Callable[[str], None]
+    launch: Launch,
+    request: RunRequest,
+    suites: tuple[Suite, ...],
+    seed: int,
+    notify: Callable[[str], None],
+    tell: Callable[[str], None] = lambda _: None,
 ) -> RunResult:
     """Run suites in workers that are started in a given way."""
     names = tuple(suite.name for suite in suites)
@@ -60,7 +76,7 @@ def run_with(
         race = Race(launch, request, suites, seed, collector, interrupts)
         error: Exception | None = None
         try:
-            supervise(race, notify)
+            supervise(race, tell)
         except (Problem, RunFailed) as raised:
             error = raised
         result = _finish(race, store)

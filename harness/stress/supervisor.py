@@ -14,13 +14,13 @@ TELL_EVERY = 1.0
 STOP_SECONDS = 1.2  # for workers to end after their current operations; all are gone within 2
 
 
-def supervise(race: Race, notify: Callable[[str], None]) -> None:
+def supervise(race: Race, tell: Callable[[str], None]) -> None:
     """Run every worker to its end. Whatever is raised, no process is left."""
     slots: list[Slot] = []
     try:
         for number in range(race.request.processes):
             slots.append(Slot(race, number))
-        _watch(race, slots, lambda: race.interrupted() or race.canary is False or bool(race.failed), notify)
+        _watch(race, slots, lambda: race.interrupted() or race.canary is False or bool(race.failed), tell)
         for slot in slots:
             slot.stop()
         deadline = time.monotonic() + STOP_SECONDS
@@ -30,7 +30,7 @@ def supervise(race: Race, notify: Callable[[str], None]) -> None:
             slot.kill()
 
 
-def _watch(race: Race, slots: list[Slot], enough: Callable[[], bool], notify: Callable[[str], None]) -> None:
+def _watch(race: Race, slots: list[Slot], enough: Callable[[], bool], tell: Callable[[str], None]) -> None:
     """Step through the slots until all are finished or it is enough."""
     last = told = time.monotonic()
     while not enough() and any(not slot.finished for slot in slots):
@@ -42,7 +42,7 @@ def _watch(race: Race, slots: list[Slot], enough: Callable[[], bool], notify: Ca
         if now - told >= TELL_EVERY:
             told = now
             race.collector.flush()
-            notify(_telling(race, slots))
+            tell(_telling(race, slots))
 
 
 def _wait(slots: list[Slot]) -> None:

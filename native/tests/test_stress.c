@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define OP(name, ...)                                                                                                  \
@@ -144,6 +145,18 @@ static void test_all_threads_run_at_once(void **state) {
     }
 }
 
+static void test_nobody_detaches_while_others_run(void **state) {
+    (void)state;
+    rw_op watch[] = {OP(WATCH, 50)}, brief[] = {OP(ADD, 1, 0)};
+    rw_program programs[2] = {PROGRAM(watch), PROGRAM(brief)};
+    for (int32_t processes = 0; processes <= 2; processes += 2) {
+        rw_plan plan = plan_of(programs, 2, processes);
+        plan.program_cnt = 2;
+        run(&plan, RW_DONE);
+        assert_int_equal(out.stats[0].codes[0], 1);
+    }
+}
+
 static void test_ring(void **state) {
     fake *f = *state;
     rw_op ops[75];
@@ -254,7 +267,10 @@ static void test_attach_failure(void **state) {
         rw_plan plan = plan_of(&program, 4, processes);
         plan.setup = program;
         f->attach_limit = 3;
+        f->progress.tracks[1].started = f->progress.tracks[1].ops = 9; /* of an earlier execution */
         run(&plan, RW_ATTACH_FAILED);
+        assert_int_equal(f->progress.tracks[0].started + f->progress.tracks[0].ops, 0); /* of the set-up */
+        assert_int_equal(f->progress.tracks[1].started + f->progress.tracks[1].ops, 0);
         assert_int_equal(out.ops, 0);
         assert_true(out.message[0] != 0);
         assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
@@ -287,6 +303,39 @@ static void test_faulty_plans(void **state) {
     }
     rw_plan plan = plan_of(&good, 2, 0);
     run(&plan, RW_DONE);
+}
+
+/* Descriptors run out after `room` more: whatever has been started ends, and nothing was run. */
+static void test_system_refuses(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(ADD, 1, 0)};
+    rw_program program = PROGRAM(ops);
+    struct rlimit old, few;
+    if (strcmp(rw_build_kind(), "address") == 0) {
+        skip(); /* LeakSanitizer, at the end of each execution, ends the program when it gets no descriptor itself */
+    }
+    getrlimit(RLIMIT_NOFILE, &old);
+    int next = dup(0);
+    close(next);
+    for (int room = 0; room < 6; room++) {
+        for (int32_t processes = 0; processes <= 4; processes += 4) {
+            rw_plan plan = plan_of(&program, 4, processes);
+            plan.check_every_ms = 1;
+            few = (struct rlimit){.rlim_cur = (rlim_t)(next + room), .rlim_max = old.rlim_max};
+            setrlimit(RLIMIT_NOFILE, &few);
+            int32_t status = rw_execute(&fake_target, &plan, &f->progress, &out, &cell, 1, &cell_cnt);
+            setrlimit(RLIMIT_NOFILE, &old);
+            bool enough = processes == 0 && room >= 2; /* the bell's two */
+            assert_int_equal(status, enough ? RW_DONE : RW_SYSTEM);
+            assert_int_equal(out.ops, enough ? 4 : 0);
+            assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+            assert_int_equal(out.message[0] == 0, enough);
+        }
+    }
+    assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
+    int again = dup(0);
+    assert_int_equal(again, next); /* every pipe was closed */
+    close(again);
 }
 
 /* ---- Processes that die ---- */
@@ -324,6 +373,19 @@ static void test_process_ends_itself(void **state) {
     check_death(ops, 2, 0, 0);
     assert_true(WIFEXITED(out.child_status));
     assert_int_equal(WEXITSTATUS(out.child_status), 66);
+}
+
+/* The others end after their current operation, and give back what they hold. */
+static void test_others_end_by_themselves(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(MEET, 4), OP(ADD, 1, 0), OP(EXIT, 66, 3)};
+    rw_program program = PROGRAM(ops);
+    rw_plan plan = plan_of(&program, 4, 2);
+    plan.rounds = INT32_MAX;
+    run(&plan, RW_CHILD_DIED);
+    assert_int_equal(at_load(&f->attached, relaxed), 4);
+    assert_int_equal(at_load(&f->detached, relaxed), 2); /* a killed process would have detached nobody */
+    free(fake_core);
 }
 
 static void test_process_dies_before_the_barrier(void **state) {
@@ -417,6 +479,22 @@ static void test_sizes(void **state) {
     assert_int_equal(rw_sizeof("rw_nothing"), 0);
 }
 
+/* ---- Bench, on the real core ---- */
+
+static void test_bench_kinds(void **state) {
+    (void)state;
+    const char *const kinds[] = {"driver", "bare", "get", "traverse-segmented", "traverse-flat", "count"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        assert_true(rw_bench(kinds[i], 2, 1000, NULL, 0) > 0);
+    }
+    rw_param unknown = {.name = "no_such_thing", .value = 1};
+    assert_int_equal(rw_bench("get", 1, 1000, &unknown, 1), -1);
+    assert_int_equal(rw_bench("nothing", 1, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", 0, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", RW_MAX_THREADS + 1, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", 1, 0, NULL, 0), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
@@ -426,6 +504,7 @@ int main(void) {
         TEST(test_more_processes_than_threads),
         TEST(test_setup_runs_first),
         TEST(test_all_threads_run_at_once),
+        TEST(test_nobody_detaches_while_others_run),
         TEST(test_ring),
         TEST(test_violations_are_collected),
         TEST(test_stop_flag),
@@ -434,13 +513,16 @@ int main(void) {
         TEST(test_create_failure),
         TEST(test_attach_failure),
         TEST(test_faulty_plans),
+        TEST(test_system_refuses),
         TEST(test_signal_ends_a_process),
         TEST(test_process_ends_itself),
+        TEST(test_others_end_by_themselves),
         TEST(test_process_dies_before_the_barrier),
         TEST(test_no_orphan),
         TEST(test_leak_belongs_to_its_execution),
         TEST(test_canaries_sing_every_time),
         TEST(test_sizes),
+        TEST(test_bench_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
