@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from harness.builds.batch_progress import BatchProgress
 from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
 from harness.builds.library import Library, load
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
+from harness.builds.runtime import Runtime, load_runtime
 from harness.builds.sources import sources
+from harness.builds.symbols import Symbols
 from harness.builds.target import Invariant, Operation, Parameter, Target
 from harness.builds.worker import fixed_addresses, interpreter, worker_environment
 
 __all__ = [
     "PHASES",
+    "BatchProgress",
     "Build",
     "Compiler",
     "Invariant",
@@ -22,6 +26,8 @@ __all__ = [
     "Operation",
     "Parameter",
     "Progress",
+    "Runtime",
+    "Symbols",
     "Target",
     "Track",
     "cache_folder",
@@ -30,6 +36,7 @@ __all__ = [
     "get_build",
     "interpreter",
     "load",
+    "load_runtime",
     "recipe",
     "runtime_library",
     "sources",

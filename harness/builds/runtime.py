@@ -175,8 +175,9 @@ class _Call:
         self.table, self._target = runtime._found(scenario.target)
         self._plan = Plan(ffi, self._target, scenario)
         self.plan = self._plan.struct
-        self.result = ffi.new("rs_result *")
-        self.options = given = ffi.new("rs_options *")
+        self.result: Any = ffi.new("rs_result *")
+        self.options: Any = ffi.new("rs_options *")
+        given: Any = self.options
         given.strategy = self.keep(ffi.new("char[]", options.strategy.encode()))
         given.memory_model = self.keep(ffi.new("char[]", options.memory_model.encode()))
         for name, flag in _FLAGS.items():

@@ -47,7 +47,7 @@ class RunResult:
             "executions": sum(suite.executions for suite in self.suites),
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
-            "suites": [_suite(suite) for suite in self.suites],
+            "suites": [suite_record(suite) for suite in self.suites],
             "findings": [msgspec.to_builtins(finding) for finding in self.findings],
             "memory_model": memory_model(request.sanitizer),
             "controlled": ["scenario"],
@@ -61,7 +61,7 @@ def intent(request: RunRequest, seed: int, suites: tuple[str, ...]) -> dict[str,
     """Return what is known of a run before it starts."""
     return {
         "command": "run",
-        "version": _version(),
+        "version": installed_version(),
         "again": again(request, seed),
         "seed": seed,
         "asked": list(suites),
@@ -105,13 +105,15 @@ def memory_model(sanitizer: str) -> str:
     return f"{machine}, judged by ThreadSanitizer's model of C11 atomics" if sanitizer == "tsan" else machine
 
 
-def _suite(suite: SuiteResult) -> dict[str, Any]:
+def suite_record(suite: SuiteResult) -> dict[str, Any]:
+    """Return what run.json says of a suite."""
     data: dict[str, Any] = msgspec.to_builtins(suite)
     marks = [finding.fingerprint for finding in suite.findings]
     return {**data, "operations_per_second": suite.operations_per_second, "findings": marks}
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the installed version, or a plain word in a checkout that isn't installed."""
     try:
         return version("racewash")
     except PackageNotFoundError:

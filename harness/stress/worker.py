@@ -27,7 +27,7 @@ from harness.model.scenario import Scenario
 from harness.model.suite import Suite
 from harness.stress.draw import draw
 from harness.stress.evidence import operations_json
-from harness.stress.messages import Begin, Done, Ended, Failed, Job, Ready, Start, receive, send
+from harness.stress.messages import Begin, Done, Ended, Failed, Job, Ready, Start, receive, send, to_worker
 
 STDERR = 2
 _PR_SET_PDEATHSIG = 1
@@ -53,7 +53,7 @@ class Executor(Protocol):
 def serve(fd: int, loader: Callable[[Build], Executor]) -> None:
     """Work until the supervisor closes stdin. Raises nothing: an error is told and ends the process."""
     try:
-        job = receive(sys.stdin.buffer)
+        job = receive(sys.stdin.buffer, to_worker)
         if not isinstance(job, Job):
             return
         die_with(job.parent)
@@ -61,7 +61,7 @@ def serve(fd: int, loader: Callable[[Build], Executor]) -> None:
         library.canary()
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
-        while isinstance(start := receive(sys.stdin.buffer), Start):
+        while isinstance(start := receive(sys.stdin.buffer, to_worker), Start):
             _run_suite(fd, library, area, start)
             send(fd, Ended())
     except Problem as problem:

@@ -1,0 +1,81 @@
+"""A worker of an exploration: a process that understands batches, and shows its progress."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+
+from harness.builds import BatchProgress, Build
+from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
+from harness.model.batch import Batch
+from harness.model.problem import Problem
+from harness.stress.failure import RunFailed
+from harness.stress.messages import Frames, encode
+from harness.stress.process import Launch, Process, launch_of
+
+MODULE = "harness.explore.worker"
+
+
+def exploring(build: Build) -> Launch:
+    """Return how a build's exploring workers are started."""
+    return launch_of(build, MODULE)
+
+
+class WorkerEnded(Exception):
+    """A worker ended, or had to be ended, in the middle of its work; `code` None: it did not answer in time."""
+
+    def __init__(self, code: int | None, text: str) -> None:
+        super().__init__("no answer" if code is None else f"ended with {code}")
+        self.code, self.text = code, text
+
+
+class Explorer(Process):
+    """A running worker of a sched build."""
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__(launch, BatchProgress.size())
+        self.progress = BatchProgress(self.area)
+        self._frames = Frames(from_worker)
+        self.tell(Load(launch.build, os.getpid(), self.area_fd))
+
+    def tell(self, order: ToWorker) -> None:
+        """Send an order."""
+        self.write(encode(order))
+
+    def messages(self) -> list[FromWorker]:
+        """Return the messages that have come; never waits."""
+        return [message for piece in self.pieces() for message in self._frames.feed(piece)]
+
+    def obey(self, order: ToWorker, seconds: float) -> Batch:
+        """Send an order and wait for what comes of it.
+
+        Raises WorkerEnded when the process ends before, or there is no answer in time; Problem when the order can't be
+        obeyed. For one worker alone: many are watched together by harness.explore.slot.
+        """
+        self.tell(order)
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fd, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                selector.select(left)
+                ended = self.process.poll() is not None
+                for message in self.messages():
+                    if isinstance(message, Explored):
+                        return message.batch
+                    _refuse(message)
+                if ended:
+                    raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
+        raise WorkerEnded(None, self.text(0, self.printed))
+
+    def _close(self) -> None:
+        if hasattr(self, "progress"):  # not when the process could not be started
+            self.progress.close()
+        super()._close()
+
+
+def _refuse(message: FromWorker) -> None:
+    if isinstance(message, Failed):
+        raise Problem(message.text) if message.problem else RunFailed(message.text)
+    if isinstance(message, Ready) and message.canary:
+        raise RunFailed(f"the canary was missed: {message.canary}")
