@@ -27,6 +27,11 @@ class Slot:
         self._campaign = campaign
         self._child: Explorer | None = None
         self._unit: Unit | None = None
+        self._ready = False
+        self._calibration: Calibration = NO_CALIBRATION  # what the executions under way were given
+        self._done = 0  # executions of the unit that have come already
+        self._quiet = 0.0  # seconds without a sign of life
+        self._beat = (0, 0)
         self._spawn()
 
     @property
@@ -93,10 +98,7 @@ class Slot:
     def _spawn(self) -> None:
         self._child = Explorer(self._campaign.launch)
         self._ready = False
-        self._calibration: Calibration = NO_CALIBRATION
-        self._done = 0  # executions of the unit that earlier batches of it had
-        self._quiet = 0.0  # seconds without a sign of life
-        self._beat = (0, 0)
+        self._quiet, self._beat = 0.0, (0, 0)
 
     def _take(self, child: Explorer, message: FromWorker) -> None:
         match message:

@@ -147,8 +147,8 @@ class Divergence:
 class ReplayOutput(Output):
     """`racewash replay`: `rate` is how often the finding was seen, of how many tries.
 
-    `recorded` is the build that showed it, `same_build` whether this one is the same. `findings` are all that were seen,
-    the one looked for among them when `reproduced`. `trace` is null unless it was asked for.
+    `recorded` is the build that showed it, `same_build` whether this one is the same. `findings` are all that were
+    seen, the one looked for among them when `reproduced`. `trace` is null unless it was asked for.
     """
 
     build: str

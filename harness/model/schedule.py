@@ -25,7 +25,8 @@ class Options:
 
     `plain_points`: every plain access is a point. `weak_cas`, `timeouts`, `fail_alloc`: weak compare-exchanges may fail
     by themselves, timed waits may end early, allocations may fail; each time that is a choice. `switch_probability` 0:
-    drawn anew for each execution. `preemption_bound` below 0: none.
+    drawn anew for each execution. `depth` 0: the strategy's own, the portfolio takes several. `preemption_bound` below
+    0: none.
     """
 
     strategy: str = "portfolio"
@@ -35,7 +36,7 @@ class Options:
     weak_cas: bool = False
     timeouts: bool = False
     fail_alloc: bool = False
-    depth: int = 3
+    depth: int = 0
     switch_probability: float = 0.0
     preemption_bound: int = -1
     check_every: int = 0
