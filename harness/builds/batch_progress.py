@@ -36,6 +36,11 @@ class BatchProgress:
         return int(self._struct.coverage)
 
     @property
+    def findings(self) -> int:
+        """Executions with a finding among them."""
+        return int(self._struct.findings)
+
+    @property
     def points(self) -> int:
         """Points passed."""
         return int(self._struct.points)

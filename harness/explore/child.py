@@ -54,6 +54,10 @@ class Explorer(Process):
         obeyed. For one worker alone: many are watched together by harness.explore.slot.
         """
         self.tell(order)
+        return self.answer(seconds)
+
+    def answer(self, seconds: float) -> Batch:
+        """Wait for what comes of the last order; see `obey`."""
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.fd, selectors.EVENT_READ)

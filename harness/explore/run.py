@@ -11,9 +11,11 @@ from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
 from harness.explore.request import ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
+from harness.explore.selfcheck import self_check
 from harness.explore.supervisor import supervise
 from harness.explore.units import SLICE_MS, WHOLE, Units
 from harness.explore.workloads import WORKLOADS
+from harness.model.output import SelfCheck
 from harness.model.problem import Problem
 from harness.model.suite import Suite
 from harness.store import RunStore, new_run, report_unfinished
@@ -29,10 +31,10 @@ Say = Callable[[str], None]
 def _nobody(_: str) -> None: ...
 
 
-def explore(request: ExploreRequest, notify: Say, tell: Say = _nobody) -> ExploreResult:
+def explore(request: ExploreRequest, notify: Say, tell: Say = _nobody, *, twice: bool = False) -> ExploreResult:
     """Explore suites under the scheduled runtime in supervised workers, and return what came of it.
 
-    `notify` gets a sentence at the start and for whatever is found; `tell`, about once a second, where it is. Raises
+    `twice`: run each seed in two processes and compare (see harness.explore.selfcheck). `notify` gets a sentence at the start and for whatever is found; `tell`, about once a second, where it is. Raises
     Problem when the request can't be met, RunFailed on an error of racewash itself. In the main thread SIGINT and
     SIGTERM end it within 2 seconds, and what was found until then is returned.
 
@@ -43,7 +45,8 @@ def explore(request: ExploreRequest, notify: Say, tell: Say = _nobody) -> Explor
     suites = suites_of(request)
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed
     notify(announcement(request, suites, seed))
-    return explore_with(exploring(get_build("sched", request.patches)), request, suites, seed, notify, tell)
+    launch = exploring(get_build("sched", request.patches))
+    return explore_with(launch, request, suites, seed, notify, tell, twice=twice)
 
 
 def suites_of(request: ExploreRequest) -> tuple[Suite, ...]:
@@ -65,7 +68,14 @@ def announcement(request: ExploreRequest, suites: tuple[Suite, ...], seed: int) 
 
 
 def explore_with(
-    launch: Launch, request: ExploreRequest, suites: tuple[Suite, ...], seed: int, notify: Say, tell: Say = _nobody
+    launch: Launch,
+    request: ExploreRequest,
+    suites: tuple[Suite, ...],
+    seed: int,
+    notify: Say,
+    tell: Say = _nobody,
+    *,
+    twice: bool = False,
 ) -> ExploreResult:
     """Explore suites in workers that are started in a given way."""
     names = tuple(suite.name for suite in suites)
@@ -76,11 +86,15 @@ def explore_with(
     with Interrupts() as interrupts:
         campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build))
         error: Exception | None = None
+        checked: SelfCheck | None = None
         try:
-            supervise(campaign, tell)
+            if twice:
+                checked = self_check(campaign, tell)
+            else:
+                supervise(campaign, tell)
         except (Problem, RunFailed) as raised:
             error = raised
-        result = _finish(campaign, store)
+        result = _finish(campaign, store, checked)
     if error:
         raise error
     return result
@@ -93,7 +107,7 @@ def _slice(request: ExploreRequest, suites: tuple[Suite, ...]) -> int:
     return max(SLICE_MS, round(1000 * request.time * request.jobs / len(suites)))
 
 
-def _finish(campaign: Campaign, store: RunStore) -> ExploreResult:
+def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> ExploreResult:
     """Write run.json; when the store refuses, the result says so and has everything."""
     collector, control = campaign.collector, campaign.figures.control()
     if control.shared_words:
@@ -119,6 +133,7 @@ def _finish(campaign: Campaign, store: RunStore) -> ExploreResult:
         notes=tuple(collector.notes),
         cpu_seconds=collector.cpu_seconds,
         path=store.path,
+        self_check=checked,
     )
     try:
         store.write_run(result.to_dict())

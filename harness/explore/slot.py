@@ -147,7 +147,8 @@ class Slot:
 
     def _lose(self, child: Explorer, code: int | None, stacks: str = "") -> None:
         """A process that ended, or has to, before its time: the next one goes on after the seed it died of."""
-        unit, seed = self._unit, child.progress.seed
+        unit, seed, found = self._unit, child.progress.seed, child.progress.findings
+        executed = child.progress.executions
         printed = child.text(max(0, child.printed - _TAIL), child.printed)
         self._part(child)
         self._unit = None
@@ -161,6 +162,10 @@ class Slot:
             finding = crash_finding(death, -code) if code < 0 else exit_finding(death, code)
         self._campaign.died(unit, finding, seed, self._calibration)
         self._campaign.units.give_back(unit.rest(seed + 1 - unit.first_seed))
+        if found:  # what the batch had seen died with the process: explore the seeds before once more
+            self._campaign.units.give_back(unit.until(seed, self._done))
+        else:
+            self._campaign.collector.suites[unit.suite].executions += executed
         if not self._campaign.ending:
             self._spawn()
 

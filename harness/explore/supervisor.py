@@ -74,7 +74,7 @@ def _telling(campaign: Campaign, slots: list[Slot]) -> str:
     executions += sum(count for count, _ in under_way)
     distinct = campaign.figures.sums["distinct"] + sum(count for _, count in under_way)
     speed = executions / campaign.elapsed if campaign.elapsed else 0.0
-    now = ", ".join(dict.fromkeys(slot.suite for slot in slots if slot.suite)) or "ending"
+    now = ", ".join(dict.fromkeys(slot.suite for slot in slots if slot.suite)) or "no batch"
     return (
         f"{campaign.elapsed:.0f} s: {now}; {executions:,} executions ({speed:,.0f}/s), {distinct:,} distinct "
         f"schedules, {campaign.figures.coverage:,} reads-from pairs, {len(campaign.collector.findings)} found"

@@ -39,6 +39,11 @@ class Unit:
         left = self.executions - done if self.executions else 0
         return replace(self, first_seed=self.first_seed + done, executions=left)
 
+    def until(self, seed: int, done: int) -> Unit | None:
+        """Return the part with the seeds below `seed`, without the first `done` ones; None when there are none."""
+        first = self.first_seed + done
+        return replace(self, first_seed=first, executions=seed - first, milliseconds=0) if seed > first else None
+
 
 class Units:
     """Hands out units: the suites in turn, scenario after scenario, until the executions are used up.

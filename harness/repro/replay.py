@@ -1,0 +1,132 @@
+"""Run what was recorded again, as often as asked, each time in a fresh process, and say how often it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.builds import Build, Symbols, get_build
+from harness.explore.child import Explorer, WorkerEnded, exploring
+from harness.explore.messages import Explore, Replay, ToWorker
+from harness.model.batch import BAD_REQUEST, NO_MEMORY, Batch
+from harness.model.finding import Finding
+from harness.model.output import Divergence
+from harness.model.problem import Problem
+from harness.model.schedule import SEEDED
+from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
+from harness.repro.resolve import Recorded, resolve
+from harness.repro.trace import trace_lines
+from harness.stress.process import Launch
+
+TIMES_SAME, TIMES_OTHER = 3, 20  # tries on the build that showed it, and on another
+TRACED = 100_000  # events at most
+HANG_SECONDS = 30.0
+_TAIL = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What is replayed: a token or a bundle's folder. `times` 0: a few, more on another build than recorded."""
+
+    given: str
+    times: int = 0
+    trace: bool = False
+    store: Path = Path(".racewash")
+    hang_after: float = HANG_SECONDS
+    patches: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """How often what was recorded was seen (`seen` of `tries`), and all that was seen."""
+
+    recorded: Recorded
+    build: Build
+    same_build: bool
+    seen: int
+    tries: int
+    diverged: Divergence | None
+    findings: tuple[Finding, ...]
+    trace: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def replay(request: ReplayRequest) -> ReplayResult:
+    """Replay a token or a bundle. Raises Problem with one sentence when that can't be done."""
+    recorded = resolve(request.given, request.store)
+    build = get_build("sched", request.patches)
+    return replay_with(exploring(build), recorded, request)
+
+
+def replay_with(launch: Launch, recorded: Recorded, request: ReplayRequest) -> ReplayResult:
+    """Replay in workers that are started in a given way."""
+    build, repro = launch.build, recorded.repro
+    same = build.identity.startswith(repro.build)
+    tries = request.times or (TIMES_SAME if same else TIMES_OTHER)
+    notes = list(recorded.notes)
+    if not same:
+        notes.append(f"this build ({build.identity[:8]}) is not the one that showed it ({repro.build[:8]})")
+    symbols = Symbols(build)
+    found: dict[str, Finding] = {}
+    seen, diverged, trace = 0, None, None
+    for number in range(tries):
+        traced = TRACED if request.trace and number == 0 else 0
+        order = order_of(recorded, same, number, traced)
+        batch, findings = _try(launch, recorded, order, request.hang_after, symbols)
+        seen += any(finding.fingerprint.startswith(repro.fingerprint) for finding in findings)
+        found.update({finding.fingerprint: finding for finding in findings})
+        if number == 0:
+            diverged = _divergence(recorded, batch)
+            trace = trace_lines(batch.events, batch.event_count, symbols) if traced else None
+    return ReplayResult(recorded, build, same, seen, tries, diverged, tuple(found.values()), trace, tuple(notes))
+
+
+def order_of(recorded: Recorded, same_build: bool, number: int, trace: int = 0) -> ToWorker:
+    """Return what a worker is told in try `number`.
+
+    On the build that showed it, the strategy makes the same choices from the seed alone. Elsewhere, and for choices
+    that no seed makes, the list is followed while it fits; where it no longer does, each try goes on with another seed.
+    """
+    repro = recorded.repro
+    schedule = repro.schedule
+    seeded = schedule.choices is None or (same_build and schedule.strategy in SEEDED)
+    seed = schedule.seed if same_build else (schedule.seed + number) % (1 << 64)
+    if seeded:
+        return Explore(recorded.scenario, repro.options, seed, 1, calibration=schedule.calibration, trace=trace)
+    assert schedule.choices is not None
+    return Replay(recorded.scenario, repro.options, schedule.choices, seed, trace=trace)
+
+
+def _try(
+    launch: Launch, recorded: Recorded, order: ToWorker, seconds: float, symbols: Symbols
+) -> tuple[Batch, list[Finding]]:
+    """Obey one order in a fresh process; a process that dies of it is a finding."""
+    suite, seed = recorded.scenario.suite, recorded.repro.schedule.seed
+    child = Explorer(launch)
+    try:
+        batch = child.obey(order, seconds)
+    except WorkerEnded as ended:
+        return Batch("died", ""), [_death(ended, Death(suite, seed, "exploring", ended.text[-_TAIL:]), seconds)]
+    finally:
+        child.end()
+        child.close()
+    if batch.status in (BAD_REQUEST, NO_MEMORY):
+        raise Problem(f"it can't be replayed here: {batch.message or batch.status}")
+    return batch, [observed(seen, suite, symbols.frames) for seen in batch.observations if seen.kind]
+
+
+def _death(ended: WorkerEnded, death: Death, seconds: float) -> Finding:
+    if ended.code is None:
+        return hang_finding(death, round(seconds), (), "")
+    return crash_finding(death, -ended.code) if ended.code < 0 else exit_finding(death, ended.code)
+
+
+def _divergence(recorded: Recorded, batch: Batch) -> Divergence | None:
+    """Return where a replay left what was recorded, None where it did not, as far as that is known."""
+    if batch.diverged_at >= 0:
+        return Divergence(step=batch.diverged_at, what=batch.message)
+    expected = recorded.trace_hash
+    if expected is None or batch.status == "died" or batch.trace_hash == expected:
+        return None
+    what = f"the choices fit, but the execution differs: trace {batch.trace_hash:016x} instead of {expected:016x}"
+    return Divergence(step=None, what=what)
