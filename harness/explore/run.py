@@ -34,9 +34,10 @@ def _nobody(_: str) -> None: ...
 def explore(request: ExploreRequest, notify: Say, tell: Say = _nobody, *, twice: bool = False) -> ExploreResult:
     """Explore suites under the scheduled runtime in supervised workers, and return what came of it.
 
-    `twice`: run each seed in two processes and compare (see harness.explore.selfcheck). `notify` gets a sentence at the start and for whatever is found; `tell`, about once a second, where it is. Raises
-    Problem when the request can't be met, RunFailed on an error of racewash itself. In the main thread SIGINT and
-    SIGTERM end it within 2 seconds, and what was found until then is returned.
+    `twice`: run each seed in two processes and compare (see harness.explore.selfcheck). `notify` gets a sentence at the
+    start and for whatever is found; `tell`, about once a second, where it is. Raises Problem when the request can't be
+    met, RunFailed on an error of racewash itself. In the main thread SIGINT and SIGTERM end it within 2 seconds, and
+    what was found until then is returned.
 
     >>> explore(ExploreRequest(suites=("map",), executions=1000), print).findings  # doctest: +SKIP
     []
