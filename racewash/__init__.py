@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.builds import sources
+from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
 from harness.model.outcome import Outcome, Snapshot, SuiteResult, Violation
@@ -19,6 +20,7 @@ __all__ = [
     "BEFORE",
     "KINDS",
     "PARTS",
+    "Defect",
     "Finding",
     "Layout",
     "Location",
@@ -38,6 +40,7 @@ __all__ = [
     "Violation",
     "__version__",
     "fingerprint_of",
+    "parse_defect",
     "parse_layout",
     "run",
     "scenario_from_json",

@@ -10,7 +10,7 @@ from harness.model.finding import Location
 
 # "#0 f file.c:12:3 (lib.so+0x1f)", "#1 0x55d0 in f file.c:12", "#2 0x7f00 in f (lib.so+0x1f)", "#3 f <null> (lib+0x1)"
 _FRAME = re.compile(
-    r"^\s+#\d+ (?:0x[0-9a-f]+\s+in\s+|0x[0-9a-f]+\s+)?(?P<function>[^(]*?)"
+    r"^\s+#(?P<number>\d+) (?:0x[0-9a-f]+\s+in\s+|0x[0-9a-f]+\s+)?(?P<function>[^(]*?)"
     r"(?:(?:^|\s+)(?P<file>\S+?):(?P<line>\d+)(?::\d+)?|\s+<null>|\s+\S*\.\S*)?"
     r"(?:\s*\((?P<module>[^()]*)\))?(?:\s*\(BuildId: \w+\))?\s*$"
 )
@@ -21,8 +21,9 @@ _ALLOCATOR = frozenset({"native/prim.c", "native/mem_note.c", "native/core/label
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One line of a stack; `file` is relative to the sources' root where it is ours, line 0 when unknown."""
+    """One line of a stack, number 0 innermost; `file` from the sources' root where it is ours, line 0 when unknown."""
 
+    number: int
     function: str
     file: str
     line: int
@@ -43,7 +44,8 @@ def parse_frame(line: str) -> Frame | None:
     match = _FRAME.match(line)
     if match is None:
         return None
-    return Frame(match["function"].strip(), relative(match["file"] or match["module"] or ""), int(match["line"] or 0))
+    file = relative(match["file"] or match["module"] or "")
+    return Frame(int(match["number"]), match["function"].strip(), file, int(match["line"] or 0))
 
 
 def relative(file: str) -> str:

@@ -15,13 +15,20 @@ from harness.oracle.frames import Frame, innermost, owner, parse_frame, relative
 
 _START = re.compile(
     r"^(?:==\d+==\s*)?(?:WARNING|ERROR|FATAL): (?P<tool>\w+Sanitizer): (?P<what>.+?)\s*$"
-    r"|(?P<check>\w+Sanitizer): CHECK failed: (?P<claim>.+)$"
+    r"|^(?:==\d+==)?(?P<check>\w+Sanitizer): CHECK failed: (?P<claim>.+)$"
     r"|^(?P<file>[^\s:]+):(?P<line>\d+):\d+: runtime error: (?P<undefined>.+)$"
 )
 _END = re.compile(r"^SUMMARY: \w+Sanitizer: ")
 _LEAK = re.compile(r"^(Direct|Indirect) leak of (\d+) byte\(s\) in (\d+) object\(s\) allocated from:")
-_TITLE = re.compile(r"^(?P<indent>\s*)(?P<title>[A-Za-z\[].*?):?\s*$")
-_NOISE = re.compile(r"\s*\(pid=\d+\)| on (?:unknown )?address 0x.*| at pc 0x.*|0x[0-9a-f]+")
+_LONGEST_LINE = 4096  # characters; what is longer is not the sanitizer's
+
+# What stands above a stack; any other line is not the sanitizer's.
+_TITLE = re.compile(
+    r"^\s*((?:Previous )?(?:atomic )?(?:read|write) of size \d+.*|(?:freed|(?:previously )?allocated) by thread.*"
+    r"|(?:Direct|Indirect) leak of .*|Location is .*|Thread T\d+.* created .*|Mutex M\d+ .*|As if synchronized.*)$",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(r"\s*\(pid=\d+\)| on (?:(?:unknown )?address )?0x.*|: 0x[0-9a-f]+ in thread.*|0x[0-9a-f]+")
 _ACCESS = re.compile(r"\b(read|write) of size (\d+)", re.IGNORECASE)
 
 # Beginning of what the sanitizer calls it -> kind; the first that fits counts.
@@ -49,7 +56,7 @@ _OUTSIDE = re.compile(r"-buffer-(?:over|under)flow|container-overflow|out of bou
 
 @dataclass(slots=True)
 class Stack:
-    """Frames below a title of a report, innermost first; the title of the first stack may be the report's own."""
+    """Frames below a title, innermost first; the title is empty where none stands above."""
 
     title: str
     frames: list[Frame] = field(default_factory=list)
@@ -64,6 +71,7 @@ class Report:
     lines: list[str]
     stacks: list[Stack] = field(default_factory=list)
     place: Location | None = None  # where the report's first line itself names one
+    title: str = ""  # the last one, until its stack comes
 
     @property
     def text(self) -> str:
@@ -86,7 +94,7 @@ class Report:
 def parse_reports(text: str) -> list[Report]:
     """Return the reports in a worker's stderr, in their order; every leak is a report of its own."""
     reports: list[Report] = []
-    for report in _split(text.splitlines()):
+    for report in _split([line[:_LONGEST_LINE] for line in text.splitlines()]):
         reports += _leaks(report) if report.kind == "leak" else [report]
     return reports
 
@@ -135,27 +143,30 @@ def _split(lines: list[str]) -> Iterator[Report]:
 def _begin(start: re.Match[str], line: str) -> Report:
     if start["undefined"]:
         place = Location(relative(start["file"]), int(start["line"]))
-        return Report("UndefinedBehaviorSanitizer", start["undefined"], [line], [Stack("")], place)
+        return Report("UndefinedBehaviorSanitizer", start["undefined"], [line], place=place)
     what = _NOISE.sub("", start["what"] or f"CHECK failed: {start['claim']}").strip()
-    return Report(start["tool"] or start["check"], what, [line], [Stack("")])
+    return Report(start["tool"] or start["check"], what, [line])
 
 
 def _add(report: Report, line: str) -> bool:
     """Take a line into a report; False when the report was over before it (UBSan prints no end without a summary)."""
     frame = parse_frame(line)
     if frame:
+        if frame.number == 0 or not report.stacks:
+            report.stacks.append(Stack(report.title))
+            report.title = ""
         report.stacks[-1].frames.append(frame)
-    elif report.tool == "UndefinedBehaviorSanitizer" and report.stacks[-1].frames:
+    elif report.tool == "UndefinedBehaviorSanitizer" and report.stacks:
         return False
-    elif (title := _TITLE.match(line)) and not line.startswith("SUMMARY"):
-        report.stacks.append(Stack(title["title"]))
+    elif title := _TITLE.match(line):
+        report.title = title[1]
     report.lines.append(line)
     return True
 
 
 def _leaks(report: Report) -> list[Report]:
     """Split a report of leaks: one for each direct leak (for each indirect one, when there are only those)."""
-    blocks = [stack for stack in report.stacks if _LEAK.match(f"{stack.title}:")]
+    blocks = [stack for stack in report.stacks if _LEAK.match(stack.title)]
     direct = [stack for stack in blocks if stack.title.startswith("Direct")] or blocks
     return [Report(report.tool, report.what, _leak_lines(report, stack), [stack]) for stack in direct]
 
@@ -170,7 +181,7 @@ def _leak_lines(report: Report, stack: Stack) -> list[str]:
 
 def _places(report: Report) -> tuple[Location, ...]:
     """Where it happened: both accesses of a race; the bad access, then who freed and who allocated."""
-    stacks = [stack for stack in report.stacks if stack.frames]
+    stacks = report.stacks
     if report.kind == "leak":
         return owner(stacks[0].frames) if stacks else ()
     if report.kind == "data-race":
@@ -186,12 +197,12 @@ def _places(report: Report) -> tuple[Location, ...]:
 
 
 def _message(report: Report) -> str:
-    stacks = [stack for stack in report.stacks if stack.frames]
+    stacks = report.stacks
     if report.kind == "data-race":
         sides = [_side(stack) for stack in stacks if _ACCESS.search(stack.title)]
         return f"{report.what}: {' against '.join(sides)}" if sides else report.what
     if report.kind == "leak":
-        match = _LEAK.match(f"{report.stacks[0].title}:")
+        match = _LEAK.match(report.stacks[0].title)
         size = f"{match[2]} bytes in {match[3]} object(s)" if match else "memory"
         return f"{report.tool}: {size}{_at(owner(report.stacks[0].frames), ' allocated in ')} never freed"
     access = next((match for line in report.lines for match in [_ACCESS.search(line)] if match), None)

@@ -74,6 +74,12 @@ class Race:
         else:
             raise RunFailed(text)
 
+    def judge_canary(self, seen: bool) -> None:
+        """Take note of whether a worker's sanitizer reported its planted defect: one that didn't spoils the run."""
+        if not seen:
+            self.collector.note(f"the {self.kind} build did not report the defect planted in it: it would find nothing")
+        self.canary = seen and self.canary is not False
+
     @property
     def memory_limit(self) -> int:
         """Resident bytes that a worker may take: far above what it needs, far below what hurts the machine.

@@ -102,6 +102,7 @@ class Slot:
             case Ended():
                 self._assign(child)
             case Failed():
+                self._finishing = True  # its end is no finding
                 self._race.fail(message.text, message.problem)
             case _:
                 assert_never(message)
@@ -109,13 +110,14 @@ class Slot:
     def _welcome(self, child: Child, ready: Ready) -> None:
         text = child.text(0, ready.stderr)
         if self._race.kind != "native":
-            self._race.canary = self._race.canary is not False and canary_seen(self._race.kind, text)
+            self._race.judge_canary(canary_seen(self._race.kind, text))
         child.know(ready.target)
         self._verdict.read = ready.stderr
         self._ready = True
         if self._race.began is None:
             self._race.began = time.monotonic()
-        self._start_suite(child)
+        if self._race.canary is not False:
+            self._start_suite(child)
 
     # ---- suites ----
 
@@ -170,9 +172,6 @@ class Slot:
         self._quiet = 0.0 if beat != self._beat else self._quiet + passed
         self._beat = beat
         self._unmeasured += passed
-        if self._unmeasured >= MEASURE_EVERY:
-            self._unmeasured = 0.0
-            self._measure(child)
         if not self._ready:
             if self._quiet > START_SECONDS:
                 raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
@@ -182,6 +181,9 @@ class Slot:
         elif child.printed - self._verdict.read > MOST_PRINTED:
             self._verdict.flood(MOST_PRINTED)
             self._lose(child)
+        elif self._unmeasured >= MEASURE_EVERY:
+            self._unmeasured = 0.0
+            self._measure(child)
 
     def _measure(self, child: Child) -> None:
         self._cpu, rss = child.measure()

@@ -27,6 +27,7 @@ from harness.stress.messages import Done
 from harness.stress.race import Race
 
 EXECUTED = ("done", "stopped", "child-died")
+_PART = 4 << 20
 _TAIL = 16 << 10  # bytes of stderr kept with a death
 # Reports after which the process goes on: they don't explain its death.
 _SURVIVED = frozenset({"data-race", "leak", "deadlock"})
@@ -102,9 +103,14 @@ class Verdict:
         return None if self.index is None else scenario_seed(self._race.seed, self._name, self.index)
 
     def _reports(self, end: int) -> list[Report]:
-        """Return the reports in what was printed since the last time; at most the last MBs of it are looked at."""
+        """Return the reports in what was printed since the last time; of very much the first and the last part."""
         start, self.read = self.read, end
-        return parse_reports(self._child.text(start, end)) if end > start else []
+        if end - start <= 2 * _PART:
+            return parse_reports(self._child.text(start, end))
+        return [
+            *parse_reports(self._child.text(start, start + _PART)),
+            *parse_reports(self._child.text(end - _PART, end)),
+        ]
 
     def _new(self, reports: list[Report]) -> list[Finding]:
         """Return the reports' findings. LeakSanitizer tells every leak again each time it looks: only growth is new."""

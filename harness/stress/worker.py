@@ -82,13 +82,20 @@ def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> Non
     _reset_peak()
     index = start.first
     while True:
+        began = time.monotonic()
         scenario = draw(suite, start.seed, index, start.shape, library.kind)
-        send(fd, Begin(index))
-        outcome = library.execute(scenario, progress=area)
-        send(fd, _done(index, outcome, area, library.target))
+        drawn = time.monotonic()
+        # A small scenario is executed again until that has taken as long as drawing it did.
+        while True:
+            send(fd, Begin(index))
+            outcome = library.execute(scenario, progress=area)
+            send(fd, _done(index, outcome, area, library.target))
+            now = time.monotonic()
+            if outcome.status == "stopped" or now >= start.deadline:
+                return
+            if now - drawn >= drawn - began:
+                break
         index += start.stride
-        if outcome.status == "stopped" or time.monotonic() >= start.deadline:
-            return
 
 
 def _done(index: int, outcome: Outcome, area: mmap.mmap, target: Target) -> Done:

@@ -1,17 +1,12 @@
 /* One thread's loop over its program. No allocation, and no system call but the sampled looks at the clock. */
 #include "execution.h"
 
-enum {
-    OTHER_CODE = 15,
-    LOOK_NS = 500000, /* looks for the deadline are meant to be so far apart, */
-    LOOK_MOST = 1024  /* and no more than so many operations */
-};
+/* Operations between two looks at the clock for the deadline; samples are looks too. */
+enum { LOOK_EVERY = 16, OTHER_CODE = 15 };
 
 typedef struct clockwork { /* which operations are timed: by their number, so that the loop compares one */
     uint64_t next, next_sample, next_look;
     uint64_t every;       /* operations between samples */
-    uint64_t stride;      /* operations between looks: few when they are slow */
-    uint64_t looked_ns;
     uint64_t deadline_ns; /* UINT64_MAX: none */
 } clockwork;
 
@@ -21,8 +16,7 @@ static void plan_next(clockwork *clock) {
 
 static clockwork clockwork_of(int32_t latency_every, uint64_t deadline_ns) {
     clockwork clock = {.deadline_ns = deadline_ns > 0 ? deadline_ns : UINT64_MAX,
-                       .every = latency_every > 0 ? (uint64_t)latency_every : 0,
-                       .stride = 1};
+                       .every = latency_every > 0 ? (uint64_t)latency_every : 0};
     clock.next_sample = latency_every > 0 ? 0 : UINT64_MAX;
     clock.next_look = deadline_ns > 0 ? 0 : UINT64_MAX;
     plan_next(&clock);
@@ -34,17 +28,6 @@ static int bucket_of(uint64_t ns) {
     return bucket < RW_BUCKETS ? bucket : RW_BUCKETS - 1;
 }
 
-static void plan_look(clockwork *clock, uint64_t nth, uint64_t now) {
-    uint64_t since = now - clock->looked_ns;
-    if (since > LOOK_NS) {
-        clock->stride = clock->stride > 1 ? clock->stride / 2 : 1;
-    } else if (since < LOOK_NS / 2 && clock->stride < LOOK_MOST) {
-        clock->stride *= 2;
-    }
-    clock->looked_ns = now;
-    clock->next_look = nth + clock->stride;
-}
-
 /* The clock was looked at just before: `now`. */
 static __attribute__((noinline)) int64_t run_timed(rw_lane *lane, const rw_op *op, clockwork *clock, uint64_t nth,
                                                    uint64_t now) {
@@ -53,8 +36,8 @@ static __attribute__((noinline)) int64_t run_timed(rw_lane *lane, const rw_op *o
         lane->stats.latency[bucket_of(prim_now_ns() - now)]++;
         clock->next_sample += clock->every;
     }
-    if (nth == clock->next_look) {
-        plan_look(clock, nth, now);
+    if (clock->deadline_ns != UINT64_MAX) {
+        clock->next_look = nth + LOOK_EVERY;
     }
     plan_next(clock);
     return rc;

@@ -2,6 +2,7 @@
 #include "fake_target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -305,6 +306,38 @@ static void test_faulty_plans(void **state) {
     run(&plan, RW_DONE);
 }
 
+static rlim_t address_space(void) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* There is no room for all threads' stacks: those that were started end, and nothing was run. */
+static void test_no_room_for_threads(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(ADD, 1, 0)};
+    rw_program program = PROGRAM(ops);
+    struct rlimit old;
+    if (strcmp(rw_build_kind(), "none") != 0) {
+        skip(); /* a sanitizer's address space has no limit */
+    }
+    getrlimit(RLIMIT_AS, &old);
+    for (int32_t processes = 0; processes <= 3; processes += 3) {
+        rw_plan plan = plan_of(&program, 200, processes);
+        struct rlimit few = {.rlim_cur = address_space() + (64 << 20), .rlim_max = old.rlim_max};
+        setrlimit(RLIMIT_AS, &few);
+        int32_t status = rw_execute(&fake_target, &plan, &f->progress, &out, &cell, 1, &cell_cnt);
+        setrlimit(RLIMIT_AS, &old);
+        assert_int_equal(status, RW_SYSTEM);
+        assert_int_equal(out.ops, 0);
+        assert_true(at_load(&f->attached, relaxed) > 0);
+        assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
+    }
+}
+
 /* Descriptors run out after `room` more: whatever has been started ends, and nothing was run. */
 static void test_system_refuses(void **state) {
     fake *f = *state;
@@ -330,12 +363,12 @@ static void test_system_refuses(void **state) {
             assert_int_equal(out.ops, enough ? 4 : 0);
             assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
             assert_int_equal(out.message[0] == 0, enough);
+            for (int fd = next; fd < next + room; fd++) {
+                assert_int_equal(fcntl(fd, F_GETFD), -1); /* every pipe was closed */
+            }
         }
     }
     assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
-    int again = dup(0);
-    assert_int_equal(again, next); /* every pipe was closed */
-    close(again);
 }
 
 /* ---- Processes that die ---- */
@@ -365,6 +398,16 @@ static void test_signal_ends_a_process(void **state) {
     assert_int_equal(track->ops, 1);
     assert_int_equal(track->ring[track->ops % RW_RING].code, FAKE_SIGNAL);
     assert_int_equal(out.stats[3].ops, 1);
+}
+
+/* A key pressed reaches every process of the terminal: it is the parent's to judge. */
+static void test_processes_ignore_the_interrupt_key(void **state) {
+    (void)state;
+    rw_op ops[] = {OP(SIGNAL, SIGINT, 0)};
+    rw_program program = PROGRAM(ops);
+    rw_plan plan = plan_of(&program, 2, 2);
+    run(&plan, RW_DONE);
+    assert_int_equal(out.ops, 2);
 }
 
 static void test_process_ends_itself(void **state) {
@@ -513,8 +556,10 @@ int main(void) {
         TEST(test_create_failure),
         TEST(test_attach_failure),
         TEST(test_faulty_plans),
+        TEST(test_no_room_for_threads),
         TEST(test_system_refuses),
         TEST(test_signal_ends_a_process),
+        TEST(test_processes_ignore_the_interrupt_key),
         TEST(test_process_ends_itself),
         TEST(test_others_end_by_themselves),
         TEST(test_process_dies_before_the_barrier),
