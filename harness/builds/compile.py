@@ -13,7 +13,9 @@ from harness.builds.identity import RUNTIME, runtime_files, source_files
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
 
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
-WRAPPED, EXPORTS = "wrap.txt", "exports.map"  # the runtime's: functions it intercepts, and what it shows
+# The runtime's: functions that it intercepts, symbols that the library shows, the folder of its own code under test.
+WRAPPED, EXPORTS, WORKLOADS = "wrap.txt", "exports.map", "workload"
+_INTERCEPTED = "objects/intercepted.o"
 _AT_ONCE = 2
 
 
@@ -34,10 +36,12 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     """
     native = root / "native"
     target = _relative(source_files(native), root, ".c")
-    runtime = _relative(runtime_files(native), root, ".c", ".S") if recipe.scheduled else []
+    more = _relative(runtime_files(native), root, ".c", ".S") if recipe.scheduled else []
+    workloads = [file for file in more if file.parent.name == WORKLOADS]  # code under test like any other
+    runtime = [file for file in more if file not in workloads]
     if any(file.name == UNINSTRUMENTED for file in runtime):  # the runtime's own answer to the seam
         target = [file for file in target if file.name != UNINSTRUMENTED]
-    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *runtime]}
+    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *more]}
     (root / "objects").mkdir()
 
     def compiled(file: Path) -> None:
@@ -55,10 +59,14 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     finally:
         pool.shutdown(cancel_futures=True)
     archived = [file for file in target if file.name != UNINSTRUMENTED]
-    apart = [str(path) for file, path in objects.items() if file not in archived]
+    apart = [str(path) for file, path in objects.items() if file not in [*archived, *workloads]]
     _run([compiler.tool("ar"), "rcsD", ARCHIVE, *(str(objects[file]) for file in archived)], root)
-    link = [*compiler.command, *recipe.link, *(_interception(native) if runtime else ()), "-o", LIBRARY]
-    _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-lm"], root)
+    under_test = ["-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *(str(objects[file]) for file in workloads)]
+    link = [*compiler.command, *recipe.link, "-o", LIBRARY]
+    if runtime:
+        _run([*compiler.command, "-r", "-nostdlib", *_wraps(native), *under_test, "-o", _INTERCEPTED], root)
+        under_test = [_INTERCEPTED, f"-Wl,--version-script={Path('native') / RUNTIME / EXPORTS}"]
+    _run([*link, *under_test, *apart, "-lpthread", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()
@@ -68,11 +76,10 @@ def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:
     return [path.relative_to(root) for path in files if path.suffix in suffixes]
 
 
-def _interception(native: Path) -> list[str]:
-    """Return the linker's options by which the target's calls reach the runtime, and nothing else is visible."""
+def _wraps(native: Path) -> list[str]:
+    """Return the linker's options by which calls reach the runtime: only given for the code under test, not for its own."""
     names = [line.partition("#")[0].strip() for line in (native / RUNTIME / WRAPPED).read_text().splitlines()]
-    wraps = [f"-Wl,--wrap={name}" for name in names if name]
-    return [*wraps, f"-Wl,--version-script={native / RUNTIME / EXPORTS}"]
+    return [f"-Wl,--wrap={name}" for name in names if name]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

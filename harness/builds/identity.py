@@ -23,7 +23,7 @@ def source_files(native: Path) -> list[Path]:
 
 def runtime_files(native: Path) -> list[Path]:
     """Return every file that the scheduled runtime is made of, in a fixed order."""
-    return sorted(path for path in (native / RUNTIME).glob("*") if path.is_file())
+    return sorted(path for path in (native / RUNTIME).rglob("*") if path.is_file())
 
 
 def sources_hash(native: Path, *, runtime: bool = False) -> str:

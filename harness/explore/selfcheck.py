@@ -13,7 +13,7 @@ from harness.builds import Symbols
 from harness.explore.campaign import Campaign
 from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import Explore
-from harness.explore.units import Unit
+from harness.explore.units import SEEDS, Unit
 from harness.model.batch import Batch, Event
 from harness.model.output import SelfCheck
 from harness.stress.failure import RunFailed
@@ -43,7 +43,8 @@ def self_check(campaign: Campaign, tell: Callable[[str], None]) -> SelfCheck:
     pair = _pair(campaign.launch)
     try:
         while not campaign.ending and (unit := campaign.units.next()) is not None:
-            one, two = _both(pair, _order(unit, campaign, unit.first_seed, unit.executions or 1), _patience(campaign))
+            order = _order(unit, campaign, unit.first_seed, unit.executions or SEEDS)
+            one, two = _both(pair, order, _patience(campaign))
             campaign.met("")
             campaign.take(unit, one)
             _compare(tally, unit, pair, (one, two), campaign)
@@ -138,6 +139,5 @@ def _told(event: Event | None, symbols: Symbols) -> str:
         return "the end"
     frames = symbols.frames((event.pc,))
     where = f" in {frames[0].function} ({frames[0].file}:{frames[0].line})" if frames else ""
-    return (
-        f"step {event.step}, thread {event.thread}: {event.kind} at {event.address:#x}, value {event.value:#x}{where}"
-    )
+    what = f"{event.kind} at {event.address:#x}, value {event.value:#x}"
+    return f"step {event.step}, thread {event.thread}: {what}{where}"

@@ -1,4 +1,4 @@
-"""The strategies and memory models of the runtime by name, known without a library; a test compares them with its own."""
+"""The runtime's strategies and memory models by name, known without a library; a test compares them with its own."""
 
 from __future__ import annotations
 

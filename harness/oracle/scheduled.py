@@ -36,7 +36,7 @@ def observed(seen: Observation, suite: str, frames: Frames) -> Finding:
 
 
 def _frames(places: Sequence[Location]) -> list[Frame]:
-    return [Frame(place.function, relative(place.file), place.line) for place in places]
+    return [Frame(number, place.function, relative(place.file), place.line) for number, place in enumerate(places)]
 
 
 def _places(seen: Observation, stacks: Sequence[tuple[Stack, list[Frame]]]) -> tuple[Location, ...]:
