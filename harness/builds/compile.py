@@ -77,7 +77,7 @@ def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:
 
 
 def _wraps(native: Path) -> list[str]:
-    """Return the linker's options by which calls reach the runtime: only given for the code under test, not for its own."""
+    """Return the linker's options by which calls reach the runtime: those of the code under test, not its own."""
     names = [line.partition("#")[0].strip() for line in (native / RUNTIME / WRAPPED).read_text().splitlines()]
     return [f"-Wl,--wrap={name}" for name in names if name]
 

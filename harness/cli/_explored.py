@@ -30,16 +30,15 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
     speed = f" ({executions / seconds:,.0f} executions/s, {points / seconds:,.0f} points/s)" if seconds else ""
     lines = [
         f"controlled: {points:,} points{speed}: {kinds or 'none'}",
-        f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} of them preemptions; "
-        f"up to {control.threads} threads and {control.max_steps:,} points an execution",
+        f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} of them preemptions",
+        f"  up to {control.threads} threads and {control.max_steps:,} points an execution",
         f"  {control.distinct:,} distinct schedules, {control.coverage:,} reads-from pairs",
-        f"  {control.plain_accesses:,} plain accesses were no points; {control.shared_words:,} words shared without a "
-        f"point between; {control.foreign_accesses:,} accesses to memory that isn't judged; {control.unseen:,} unseen calls",
+        f"not controlled: {control.plain_accesses:,} plain accesses were no points, {control.shared_words:,} words shared "
+        f"without order,",
+        f"  {control.foreign_accesses:,} accesses to memory that isn't judged, {control.unseen:,} unseen calls",
     ]
     if control.bounded or control.demotions:
-        lines.append(
-            f"  fairness was forced in {control.bounded:,} executions; {control.demotions:,} spinners put back"
-        )
+        lines.append(f"  fairness forced in {control.bounded:,} executions, {control.demotions:,} spinners put back")
     if control.exhausted:
         lines.append(f"  exhausted up to the bound: {control.exhausted:,} of {control.batches:,} batches")
     return lines

@@ -67,8 +67,9 @@ INT32 = (1 << 31) - 1
 def explore(suites: tuple[str, ...], executions: int | None, seconds: float | None, strategy: str, memory_model: str,
             jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
             preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, no_races: bool,
-            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float, as_json: bool) -> int:  # fmt: skip
-    """Search the schedules of the named suites' scenarios (all suites when none is named): a seed gives the same again."""
+            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+            as_json: bool) -> int:  # fmt: skip
+    """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
     options = Options(
         strategy=strategy,
         memory_model=memory_model,

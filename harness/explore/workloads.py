@@ -25,8 +25,9 @@ _ADDERS, _ADDS = 2, 5
 
 def increments(seed: int, shape: Shape) -> Scenario:
     """Return workload A, whatever is asked: it is a measure."""
-    programs = ((Op("add"),) * _ADDS,) * _ADDERS
-    return Scenario(suite=INCREMENTS, seed=seed, target=INCREMENTS, params={}, programs=programs)
+    programs = ((Op("add", (_ADDS,)),),) * _ADDERS
+    params = {"expected": _ADDERS * _ADDS}
+    return Scenario(suite=INCREMENTS, seed=seed, target=INCREMENTS, params=params, programs=programs)
 
 
 def segments(seed: int, shape: Shape, *, defect: int = 0, name: str = SEGMENTS) -> Scenario:

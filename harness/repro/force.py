@@ -81,9 +81,17 @@ def force(
     nothing is lost, because the addition is atomic:
 
     >>> from harness.model.scenario import Op, Scenario
-    >>> add = Scenario("test", 0, "increments", {}, programs=((Op("add"),), (Op("add"),)))
-    >>> force([to(0, "rmw"), to(1, count=0)], add).findings
+    >>> adding = ((Op("add", (1,)),), (Op("add", (1,)),))
+    >>> scenario = Scenario("test", 0, "increments", {"expected": 2}, programs=adding)
+    >>> force([to(0, "rmw"), to(1, count=0)], scenario).findings
     ()
+
+    With a load and a store instead, the same order loses one:
+
+    >>> torn = ((Op("add_torn", (1,)),), (Op("add_torn", (1,)),))
+    >>> scenario = Scenario("test", 0, "increments", {"expected": 2}, programs=torn)
+    >>> [found.invariant for found in force([to(0, "store"), to(1, count=0)], scenario).findings]
+    ['A1']
     """
     build = get_build("sched", tuple(patches))
     child = Explorer(exploring(build))
