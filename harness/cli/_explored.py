@@ -30,11 +30,11 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
     speed = f" ({executions / seconds:,.0f} executions/s, {points / seconds:,.0f} points/s)" if seconds else ""
     lines = [
         f"controlled: {points:,} points{speed}: {kinds or 'none'}",
-        f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} of them preemptions",
+        f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} preemptions",
         f"  up to {control.threads} threads and {control.max_steps:,} points an execution",
         f"  {control.distinct:,} distinct schedules, {control.coverage:,} reads-from pairs",
-        f"not controlled: {control.plain_accesses:,} plain accesses were no points, {control.shared_words:,} words shared "
-        f"without order,",
+        f"not controlled: {control.plain_accesses:,} plain accesses were no points,",
+        f"  {control.shared_words:,} words shared without a point between them,",
         f"  {control.foreign_accesses:,} accesses to memory that isn't judged, {control.unseen:,} unseen calls",
     ]
     if control.bounded or control.demotions:
