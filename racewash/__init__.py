@@ -12,8 +12,7 @@ from harness.model.rng import Rng
 from harness.model.scenario import Op, Program, Scenario, scenario_from_json
 from harness.model.suite import Shape, Suite
 from harness.stress import RunFailed, RunRequest, RunResult, run
-
-__version__ = "0.1.0"
+from harness.version import VERSION as __version__
 
 __all__ = [
     "AFTER",

@@ -63,9 +63,10 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     _run([compiler.tool("ar"), "rcsD", ARCHIVE, *(str(objects[file]) for file in archived)], root)
     under_test = ["-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *(str(objects[file]) for file in workloads)]
     link = [*compiler.command, *recipe.link, "-o", LIBRARY]
-    if runtime:
-        _run([*compiler.command, "-r", "-nostdlib", *_wraps(native), *under_test, "-o", _INTERCEPTED], root)
-        under_test = [_INTERCEPTED, f"-Wl,--version-script={Path('native') / RUNTIME / EXPORTS}"]
+    if runtime:  # only the calls of the code under test are intercepted, not the runtime's own
+        folder = Path("native") / RUNTIME
+        _run([*compiler.command, "-r", "-nostdlib", f"-Wl,@{folder / WRAPPED}", *under_test, "-o", _INTERCEPTED], root)
+        under_test = [_INTERCEPTED, f"-Wl,--version-script={folder / EXPORTS}"]
     _run([*link, *under_test, *apart, "-lpthread", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
@@ -74,12 +75,6 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
 
 def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:
     return [path.relative_to(root) for path in files if path.suffix in suffixes]
-
-
-def _wraps(native: Path) -> list[str]:
-    """Return the linker's options by which calls reach the runtime: those of the code under test, not its own."""
-    names = [line.partition("#")[0].strip() for line in (native / RUNTIME / WRAPPED).read_text().splitlines()]
-    return [f"-Wl,--wrap={name}" for name in names if name]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -33,9 +33,6 @@ _ADDRESS = ("-fsanitize=address,undefined", "-fsanitize-recover=address,undefine
 
 _LINK: tuple[str, ...] = ("-shared", "-Wl,-z,defs")  # what nothing defines is an error here, not in a worker
 
-# The runtime answers the instrumentation's calls, so it must not make any itself.
-_RUNTIME: tuple[str, ...] = (*_COMMON, "-fno-builtin", "-fno-stack-protector")
-
 UNINSTRUMENTED = "mem_note.c"  # the seam that each linked library resolves its own way: see mem_note.h
 
 
@@ -65,7 +62,7 @@ def recipe(kind: str, compiler: Compiler) -> Recipe:
         return Recipe(kind, _COMMON, _COMMON, _LINK)
     instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
     if kind == "sched":
-        return Recipe(kind, instrumented, _COMMON, _LINK, scheduled=_RUNTIME)
+        return Recipe(kind, instrumented, _COMMON, (*_LINK, "-Wl,-z,now"), scheduled=_COMMON)
     if kind == "tsan":
         return Recipe(kind, instrumented, _COMMON, ("-fsanitize=thread", *runtime, *_LINK), "tsan")
     if kind == "asan":

@@ -11,10 +11,11 @@ from rich.table import Table
 
 from harness.bench import ROUNDS, speed_ratios, worker_ratio
 from harness.builds import get_build, load
-from harness.cli._options import SECONDS, echo_json, tool_version
+from harness.cli._options import SECONDS, echo_json
 from harness.model.output import BenchOutput, WorkerMemory
 from harness.stress import RunRequest, run
 from harness.stress.request import SANITIZERS
+from harness.version import VERSION
 
 LIMIT = 256 << 20
 SUITE = "map"
@@ -32,7 +33,7 @@ def bench(rounds: int, seconds: float, as_json: bool) -> None:
     ratios = speed_ratios(load(build), _say, rounds)
     workers = tuple(_worker_memory(sanitizer, seconds) for sanitizer in SANITIZERS)
     ratios.append(worker_ratio(workers[0].peak_rss, LIMIT))  # of the native build: a sanitizer's shadow is its own
-    output = BenchOutput(command="bench", version=tool_version(), build=build.identity, ratios=tuple(ratios),
+    output = BenchOutput(command="bench", version=VERSION, build=build.identity, ratios=tuple(ratios),
                          workers=workers)  # fmt: skip
     if as_json:
         echo_json(output)

@@ -15,9 +15,10 @@ import psutil
 
 from harness.builds import Compiler, cache_folder, find_compiler, fixed_addresses, runtime_library
 from harness.builds.sources import LIBRARY
-from harness.cli._options import echo_json, tool_version
+from harness.cli._options import echo_json
 from harness.model.output import Check, DoctorOutput
 from harness.model.problem import Problem
+from harness.version import VERSION
 
 LEAST_MEMORY = 512 << 20  # bytes free: a worker of a small core, and the command itself, with room to spare
 LEAST_DISK = 64 << 20
@@ -47,7 +48,7 @@ def doctor(store: Path, as_json: bool) -> int:
     probes = list(examine(store))
     if as_json:
         checks = tuple(Check(name=one.name, ok=one.ok, fix=None if one.ok else one.fix) for one in probes)
-        echo_json(DoctorOutput(command="doctor", version=tool_version(), checks=checks))
+        echo_json(DoctorOutput(command="doctor", version=VERSION, checks=checks))
     else:
         width = max(len(one.name) for one in probes)
         for one in probes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli._explored import summary
-from harness.cli._options import LAYOUT, SECONDS, echo_json, tool_version
+from harness.cli._options import LAYOUT, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
@@ -18,6 +18,7 @@ from harness.model.layout import Layout
 from harness.model.output import ExploreOutput, SuiteFigures
 from harness.model.schedule import Options
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
+from harness.version import VERSION
 
 CANARY_MISSED = 3
 STANDARD = ExploreRequest()
@@ -119,7 +120,7 @@ def output_of(result: ExploreResult) -> ExploreOutput:
     )
     return ExploreOutput(
         command="explore",
-        version=tool_version(),
+        version=VERSION,
         build=result.build.identity,
         target="kvcache",
         strategy=request.options.strategy,

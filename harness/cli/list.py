@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.builds import sources
-from harness.cli._options import echo_json, tool_version
+from harness.cli._options import echo_json
 from harness.explore.strategies import STRATEGIES
 from harness.generate import discover
 from harness.model.documents import Defect, Invariant, parse_defect, parse_invariants
@@ -16,6 +16,7 @@ from harness.model.finding import Finding
 from harness.model.output import ListOutput, StrategyLine, SuiteLine
 from harness.model.problem import Problem
 from harness.store import store_findings
+from harness.version import VERSION
 
 TOPICS = ("suites", "defects", "invariants", "strategies", "findings")
 
@@ -30,7 +31,7 @@ def list_topics(topic: str | None, store: Path, as_json: bool) -> None:
     wanted = TOPICS if topic is None else (topic,)
     output = ListOutput(
         command="list",
-        version=tool_version(),
+        version=VERSION,
         suites=_suites() if "suites" in wanted else None,
         defects=_defects() if "defects" in wanted else None,
         invariants=_invariants() if "invariants" in wanted else None,

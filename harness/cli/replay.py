@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import SECONDS, echo_json, tool_version
+from harness.cli._options import SECONDS, echo_json
 from harness.model.output import ReplayOutput
 from harness.repro import ReplayRequest, ReplayResult
 from harness.repro import replay as replay_recorded
 from harness.repro.replay import HANG_SECONDS, TIMES_OTHER, TIMES_SAME
+from harness.version import VERSION
 
 # A leak that workload B's second variant shows in every other execution, by whatever build.
 EXAMPLE = "rw1.EXAMPLE"
@@ -47,7 +48,7 @@ def output_of(result: ReplayResult) -> ReplayOutput:
     repro, scenario = result.recorded.repro, result.recorded.scenario
     return ReplayOutput(
         command="replay",
-        version=tool_version(),
+        version=VERSION,
         build=result.build.identity,
         recorded=repro.build,
         same_build=result.same_build,

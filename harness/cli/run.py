@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import LAYOUT, MEMORY, SECONDS, echo_json, tool_version
+from harness.cli._options import LAYOUT, MEMORY, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._summary import summary
 from harness.model.layout import Layout
@@ -15,6 +15,7 @@ from harness.stress import RunRequest, RunResult
 from harness.stress import run as run_suites
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, SANITIZERS
 from harness.stress.result import again, memory_model
+from harness.version import VERSION
 
 TARGETS = ("kvcache",)
 CONTROLLED = ("scenario",)  # what the seed decides: the operating system chooses the interleaving
@@ -84,7 +85,7 @@ def output_of(result: RunResult, target: str) -> RunOutput:
     )
     return RunOutput(
         command="run",
-        version=tool_version(),
+        version=VERSION,
         build=result.build.identity,
         target=target,
         sanitizer=request.sanitizer,

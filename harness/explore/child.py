@@ -15,6 +15,7 @@ from harness.stress.messages import Frames, encode
 from harness.stress.process import Launch, Process, launch_of
 
 MODULE = "harness.explore.worker"
+START_SECONDS = 120.0  # for a worker to load its library
 
 
 def exploring(build: Build) -> Launch:
@@ -37,6 +38,8 @@ class Explorer(Process):
         super().__init__(launch, BatchProgress.size())
         self.progress = BatchProgress(self.area)
         self._frames = Frames(from_worker)
+        self._waiting: list[FromWorker] = []
+        self._ready = False
         self.tell(Load(launch.build, os.getpid(), self.area_fd))
 
     def tell(self, order: ToWorker) -> None:
@@ -53,21 +56,35 @@ class Explorer(Process):
         Raises WorkerEnded when the process ends before, or there is no answer in time; Problem when the order can't be
         obeyed. For one worker alone: many are watched together by harness.explore.slot.
         """
+        self.wait_until_ready()
         self.tell(order)
         return self.answer(seconds)
 
+    def wait_until_ready(self) -> None:
+        """Wait until the library is loaded, which is no part of an execution's time."""
+        if not self._ready:
+            self._next(START_SECONDS)
+
     def answer(self, seconds: float) -> Batch:
         """Wait for what comes of the last order; see `obey`."""
+        while not isinstance(message := self._next(seconds), Explored):
+            pass
+        return message.batch
+
+    def _next(self, seconds: float) -> FromWorker:
+        """Wait for a message that is no error."""
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.fd, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
                 selector.select(left)
                 ended = self.process.poll() is not None
-                for message in self.messages():
-                    if isinstance(message, Explored):
-                        return message.batch
+                self._waiting += self.messages()
+                if self._waiting:
+                    message = self._waiting.pop(0)
                     _refuse(message)
+                    self._ready = True
+                    return message
                 if ended:
                     raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
         raise WorkerEnded(None, self.text(0, self.printed))

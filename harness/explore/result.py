@@ -14,7 +14,8 @@ from harness.explore.request import OPTIONS, ExploreRequest
 from harness.model.finding import Finding
 from harness.model.outcome import SuiteResult
 from harness.model.output import Control, SelfCheck
-from harness.stress.result import installed_version, suite_record
+from harness.stress.result import suite_record
+from harness.version import VERSION
 
 CONTROLLED = ("scenario", "interleaving", "time", "addresses")  # what the seed decides
 
@@ -68,7 +69,7 @@ def intent(request: ExploreRequest, seed: int, suites: tuple[str, ...]) -> dict[
     """Return what is known of an exploration before it starts."""
     return {
         "command": "explore",
-        "version": installed_version(),
+        "version": VERSION,
         "again": again(request, seed),
         "seed": seed,
         "asked": list(suites),

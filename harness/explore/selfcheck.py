@@ -103,6 +103,7 @@ def _pair(launch: Launch) -> tuple[Explorer, Explorer]:
 
 def _both(pair: tuple[Explorer, Explorer], order: Explore, seconds: float) -> tuple[Batch, Batch]:
     for child in pair:
+        child.wait_until_ready()
         child.tell(order)
     return pair[0].answer(seconds), pair[1].answer(seconds)
 

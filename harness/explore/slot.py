@@ -7,7 +7,7 @@ with the seed after it.
 from __future__ import annotations
 
 from harness.explore.campaign import Campaign
-from harness.explore.child import Explorer
+from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
 from harness.explore.units import WHOLE, Unit
 from harness.model.schedule import NO_CALIBRATION, Calibration
@@ -15,7 +15,6 @@ from harness.oracle import Death, crash_finding, exit_finding, hang_finding
 from harness.stress.evidence import native_stacks
 from harness.stress.failure import RunFailed
 
-START_SECONDS = 120.0  # for a worker to load its library
 _TAIL = 16 << 10  # bytes of what a worker printed, kept with its death
 _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its workers for it
 

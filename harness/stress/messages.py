@@ -13,6 +13,7 @@ from harness.builds import Build, Target
 from harness.model.outcome import Outcome
 from harness.model.suite import Shape
 
+MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
 _LENGTH = 4
 
 T = TypeVar("T")
@@ -67,7 +68,9 @@ class Done(msgspec.Struct, tag=True):
 
 
 class Ended(msgspec.Struct, tag=True):
-    """From a worker: the suite's time is over."""
+    """From a worker: the suite's time is over; or not, but another process has to go on (`worn`)."""
+
+    worn: bool
 
 
 class Failed(msgspec.Struct, tag=True):

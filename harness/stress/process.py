@@ -119,14 +119,16 @@ class Process:
     # ---- measure ----
 
     def measure(self) -> tuple[float, int]:
-        """Return CPU seconds and resident bytes of the worker and what it forked; pages that those share count once."""
-        cpu, rss = 0.0, 0
-        for process in self._family():
+        """Return CPU seconds and resident bytes of the worker and what it forked; pages that they share count once."""
+        cpu, resident = 0.0, 0
+        family = self._family()
+        for process in family:
             with contextlib.suppress(psutil.Error), process.oneshot():
-                times, memory = process.cpu_times(), process.memory_info()
+                times = process.cpu_times()
                 cpu += times.user + times.system
-                rss += memory.rss - (memory.shared if process.pid != self.process.pid else 0)
-        return cpu, rss
+                # After a fork nearly all pages are shared: a fair share of each adds up to what is really taken.
+                resident += process.memory_info().rss if len(family) == 1 else process.memory_full_info().pss
+        return cpu, resident
 
     def pids(self) -> list[int]:
         """Return the worker and what it forked."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from harness.builds import Kind
 from harness.model.layout import AFTER, Layout
+from harness.model.memory import MIN_MEMORY
 from harness.model.problem import Problem
 from harness.model.suite import Shape, Suite
 
 SANITIZERS: dict[str, Kind] = {"none": "native", "tsan": "tsan", "asan": "asan"}  # as users say it -> kind of build
 MAX_SEED = (1 << 63) - 1
 MAX_THREADS, MAX_PROCESSES = 256, 64
-MIN_MEMORY = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shlex
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from harness.builds import Build
 from harness.model.finding import Finding
 from harness.model.outcome import SuiteResult
 from harness.stress.request import RunRequest
+from harness.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def intent(request: RunRequest, seed: int, suites: tuple[str, ...]) -> dict[str,
     """Return what is known of a run before it starts."""
     return {
         "command": "run",
-        "version": installed_version(),
+        "version": VERSION,
         "again": again(request, seed),
         "seed": seed,
         "asked": list(suites),
@@ -110,11 +110,3 @@ def suite_record(suite: SuiteResult) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(suite)
     marks = [finding.fingerprint for finding in suite.findings]
     return {**data, "operations_per_second": suite.operations_per_second, "findings": marks}
-
-
-def installed_version() -> str:
-    """Return the installed version, or a plain word in a checkout that isn't installed."""
-    try:
-        return version("racewash")
-    except PackageNotFoundError:
-        return "uninstalled"

@@ -14,13 +14,12 @@ from harness.model.suite import Suite
 from harness.stress.canary import canary_seen, explain_start
 from harness.stress.child import Child
 from harness.stress.failure import RunFailed
-from harness.stress.messages import Begin, Done, Ended, Failed, FromWorker, Ready, Start
+from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, FromWorker, Ready, Start
 from harness.stress.race import Race
 from harness.stress.verdict import Verdict
 
 START_SECONDS = 120.0  # without a sign of life, for a worker to load its library
 MEASURE_EVERY = 0.5
-MOST_PRINTED = 64 << 20  # bytes, by one execution; a process that has printed so much in all is replaced
 _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its workers for it
 
 
@@ -96,10 +95,8 @@ class Slot:
             case Done():
                 self._next = message.index + self._race.request.processes
                 self._verdict.done(message)
-                if child.printed > MOST_PRINTED and not self._replacing:
-                    self._replacing = True
-                    child.progress.request_stop()
             case Ended():
+                self._replacing = message.worn
                 self._assign(child)
             case Failed():
                 self._finishing = True  # its end is no finding
@@ -178,7 +175,7 @@ class Slot:
         elif self._quiet > self._race.request.hang_after:
             self._verdict.hang(self._quiet)
             self._lose(child)
-        elif child.printed - self._verdict.read > MOST_PRINTED:
+        elif child.printed > 2 * MOST_PRINTED:  # so one execution has printed more than it may
             self._verdict.flood(MOST_PRINTED)
             self._lose(child)
         elif self._unmeasured >= MEASURE_EVERY:

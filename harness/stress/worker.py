@@ -25,11 +25,24 @@ from harness.model.outcome import Outcome
 from harness.model.problem import Problem
 from harness.model.scenario import Scenario
 from harness.model.suite import Suite
-from harness.stress.draw import draw
+from harness.stress.draw import draw, objects_apart
 from harness.stress.evidence import operations_json
-from harness.stress.messages import Begin, Done, Ended, Failed, Job, Ready, Start, receive, send, to_worker
+from harness.stress.messages import (
+    MOST_PRINTED,
+    Begin,
+    Done,
+    Ended,
+    Failed,
+    Job,
+    Ready,
+    Start,
+    receive,
+    send,
+    to_worker,
+)
 
 STDERR = 2
+LEAST_SECONDS = 1.0  # that an execution's threads get, when the suite's time is shorter or almost over
 _PR_SET_PDEATHSIG = 1
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = b"5"
@@ -41,7 +54,9 @@ class Executor(Protocol):
     target: Target
     kind: str
 
-    def execute(self, scenario: Scenario, progress: Any = None) -> Outcome:
+    def execute(
+        self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0, check_leaks: bool = True
+    ) -> Outcome:
         """Run one execution."""
         ...
 
@@ -62,8 +77,7 @@ def serve(fd: int, loader: Callable[[Build], Executor]) -> None:
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
         while isinstance(start := receive(sys.stdin.buffer, to_worker), Start):
-            _run_suite(fd, library, area, start)
-            send(fd, Ended())
+            send(fd, Ended(worn=_run_suite(fd, library, area, start)))
     except Problem as problem:
         send(fd, Failed(str(problem), problem=True))
     except Exception:
@@ -77,7 +91,8 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> None:
+def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> bool:
+    """Return True when this process had better not go on: it has printed much, or keeps a torn core mapped."""
     suite: Suite = pickle.loads(start.suite)
     _reset_peak()
     index = start.first
@@ -88,11 +103,15 @@ def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> Non
         # A small scenario is executed again until that has taken as long as drawing it did.
         while True:
             send(fd, Begin(index))
-            outcome = library.execute(scenario, progress=area)
+            left = max(start.deadline - time.monotonic(), LEAST_SECONDS)
+            outcome = library.execute(scenario, progress=area, deadline_ms=round(left * 1000),
+                                      check_leaks=objects_apart(scenario))  # fmt: skip
             send(fd, _done(index, outcome, area, library.target))
             now = time.monotonic()
+            if outcome.status == "child-died" or _printed() >= MOST_PRINTED:
+                return True
             if outcome.status == "stopped" or now >= start.deadline:
-                return
+                return False
             if now - drawn >= drawn - began:
                 break
         index += start.stride

@@ -1,7 +1,7 @@
 """An exploring worker whose runtime is none: what happens at which seed stands in the scenario's first operation.
 
-Started as `python fake_explorer.py FD`; everything but the runtime is the real worker's code. The first operation's name
-says what goes wrong, its argument M at which schedule seeds: those that M divides.
+Started as `python fake_explorer.py FD`; everything but the runtime is the real worker's code. The first operation's
+name says what goes wrong, its argument M at which schedule seeds: those that M divides.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class FakeRuntime:
         return ["sc"]
 
     def explore(self, scenario: Scenario, options: Options, first_seed: int, executions: int, *, milliseconds: int = 0,
-                calibration: object = None, progress: Any = None, hashes: bool = False, trace: int = 0) -> Batch:  # fmt: skip
+                calibration: object = None, progress: Any = None, hashes: bool = False,
+                trace: int = 0) -> Batch:  # fmt: skip
         what, every = scenario.programs[0][0].name, scenario.programs[0][0].args[0]
         if what == "refused":
             return Batch(BAD_REQUEST, "there is no such strategy")

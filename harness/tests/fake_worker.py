@@ -122,7 +122,9 @@ class FakeLibrary:
         if self.kind != "native" and self._report():
             os.write(2, self._report())
 
-    def execute(self, scenario: Scenario, progress: Any = None) -> Outcome:
+    def execute(
+        self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0, check_leaks: bool = True
+    ) -> Outcome:
         op = scenario.programs[0][0]
         self._show(progress, scenario, phase=3, started=1, finished=0)
         ACTIONS[op.name]()

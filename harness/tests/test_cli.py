@@ -26,7 +26,7 @@ from harness.model.problem import Problem
 pytestmark = pytest.mark.contract
 
 RACEWASH = Path(sys.executable).with_name("racewash")
-SECONDS = 300  # far above what any command here takes, the first build included
+SECONDS = 600  # far above what any command here takes, the first build included
 
 # The example of each help is run as it is, or with these options behind it where it would take long.
 SHORTER = {"run": ("--seconds", "2"), "bench": ("--rounds", "1", "--seconds", "1")}

@@ -94,7 +94,7 @@ def only(result: ExploreResult) -> Finding:
 
 def units(executions: int | None, *names: str, strategy: str = "random") -> list[Unit]:
     handed = Units([suite(name) for name in names], SEED, Shape(threads=2), executions, strategy)
-    found = []
+    found: list[Unit] = []
     while (unit := handed.next()) is not None and len(found) < 100:
         found.append(unit)
     return found
@@ -444,7 +444,7 @@ def test_the_command_to_explore_again_has_every_option() -> None:
     request = ExploreRequest(("map",), seconds=2.5, options=options, jobs=2, threads=4, ops=9, layout=BEFORE,
                              store=Path("a b"), hang_after=1.0, patches=(Path("x.patch"),))  # fmt: skip
     assert command(request, 5) == (
-        "racewash explore map --seconds 2.5 --strategy pct --depth 4 --preemption-bound 3 --check-every 7 --step-bound 9 "
-        "--jobs 2 --threads 4 --ops 9 --layout before --store 'a b' --hang-after 1 --seed 5 --plain-points --no-races "
+        "racewash explore map --seconds 2.5 --strategy pct --depth 4 --preemption-bound 3 --check-every 7 "
+        "--step-bound 9 --jobs 2 --threads 4 --ops 9 --layout before --store 'a b' --hang-after 1 --seed 5 --plain-points --no-races "
         "--patch x.patch"
     )

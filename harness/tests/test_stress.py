@@ -30,10 +30,10 @@ from harness.stress import RunFailed, RunRequest, RunResult, run
 from harness.stress.child import COOKIE, Launch
 from harness.stress.draw import draw, scenario_seed
 from harness.stress.evidence import native_stacks
+from harness.stress.messages import MOST_PRINTED
 from harness.stress.race import Race
 from harness.stress.result import again
 from harness.stress.run import run_with
-from harness.stress.slot import MOST_PRINTED
 from harness.tests.fake_suites import generate, sometimes, suite
 
 pytestmark = pytest.mark.contract

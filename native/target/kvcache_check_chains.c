@@ -1,4 +1,4 @@
-/* Bucket chains while threads run: under their lock they have no cycle and no key twice, under a version no dead node. */
+/* Bucket chains while threads run: under their lock no cycle and no key twice, under a version no dead node. */
 #include "kvcache_private.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* The map at rest: chains, pairs, counts of instances and handles, node allocators (I8, I10, I12, Q3, Q4, Q6, Q7, Q9). */
+/* The map at rest: chains, pairs, counts of instances and handles, node allocators (I8, I10, I12, Q3 - Q7, Q9). */
 #include "kvcache_private.h"
 
 enum {

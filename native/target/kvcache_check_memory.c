@@ -1,5 +1,34 @@
-/* What is held and accounted for, at rest and after destruction (I9, Q5, Q6, Q8, Q10). */
+/* What is held and accounted for, at rest and after destruction (I13, Q5, Q6, Q8, Q10). */
 #include "kvcache_private.h"
+
+/* ---- I13 ---- */
+
+static bool lock_free(kt_judge *j, prim_lock_t *lock, const char *what, uint32_t index) {
+    bool taken = prim_trylock(lock);
+    if (taken) {
+        prim_unlock(lock);
+    }
+    return KT_CHECK(j, I13, taken, "%s %u is held although nobody is inside", what, index);
+}
+
+bool kt_check_locks(kt_judge *j) {
+    kv_cache *c = j->core->cache;
+    bool ok = lock_free(j, &c->thread_lock, "lock of the contexts", 0);
+    for (uint32_t i = 0; i < c->map.lock_cnt; i++) {
+        ok = lock_free(j, &c->map.locks[i], "bucket lock", i) && ok;
+    }
+    for (uint32_t i = 0; i < c->store.station.slot_cnt; i++) {
+        ok = lock_free(j, &c->store.station.slots[i].lock, "lock of retire-station slot", i) && ok;
+    }
+    ok = lock_free(j, &c->store.hp.wash_lock, "wash lock of the hazard pointers", 0) && ok;
+    ok = lock_free(j, &c->store.hp.free_lock, "free lock of the hazard pointers", 0) && ok;
+    ok = lock_free(j, &c->store.hp.bitmap_lock, "lock of the reclaim", 0) && ok;
+    bool table = pthread_rwlock_trywrlock(&c->insts.lock) == 0;
+    if (table) {
+        pthread_rwlock_unlock(&c->insts.lock);
+    }
+    return KT_CHECK(j, I13, table, "the lock of the instances is held although nobody is inside") && ok;
+}
 
 /* ---- Q6 ---- */
 

@@ -1,10 +1,10 @@
-/* The operations of the KV cache's target, once: name, codes of its contract, purpose, arguments. Private to kvcache_*.c.
+/* The operations of the KV cache's target: name, codes of the contract, purpose, arguments. Private to kvcache_*.c.
  *
- * X(name, codes, purpose, number of arguments, argument names or NULL). Every operation may also end as KV_INVALID, when
- * an argument is out of range, and then has done nothing. KV_BAD_STATE: a slot is empty where it must be filled, or the
- * other way round; nothing is done either. Nothing that a thread can hold (pins, a hazard version, blocks, nodes,
- * objects) forbids it any operation: none of them waits for a pin or a version, and no operation is left inside a QClock
- * section or with a lock held (I13), which are the two things that the core's contract forbids in front of others.
+ * X(name, codes, purpose, number of arguments, argument names or NULL). Every operation may also end as KV_INVALID:
+ * an argument is out of range, and nothing was done. KV_BAD_STATE: a slot is empty where it must be filled, or the
+ * other way round; nothing was done either. Nothing that a thread can hold (pins, a hazard version, blocks, nodes,
+ * objects) forbids it any operation: none of them waits for a pin or a version, and no operation is left inside a
+ * QClock section or with a lock held (I13), which are the two things that the core's contract forbids before others.
  */
 #ifndef RACEWASH_KVCACHE_OPS_H
 #define RACEWASH_KVCACHE_OPS_H

@@ -149,6 +149,10 @@ static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, 
     if (kv_config_resolve(&cfg, err, (size_t)err_len) != KV_OK) {
         return NULL;
     }
+    if (shared_bytes > 0 && cfg.backing == KV_BACKING_MALLOC) {
+        snprintf(err, (size_t)err_len, "Objects with a malloc of their own (backing 1) can't be shared by processes.");
+        return NULL;
+    }
     prim_mem *mem = shared_bytes > 0 ? prim_mem_arena((size_t)shared_bytes) : prim_mem_private();
     rw_core *core = mem != NULL ? make_object(mem, &cfg) : NULL;
     if (core == NULL) {

@@ -39,7 +39,8 @@ static rw_plan plan_of(const rw_program *program, int32_t threads, int32_t proce
                      .program_cnt = 1,
                      .programs = program,
                      .rounds = 1,
-                     .shared_bytes = processes > 0 ? 4096 : 0};
+                     .shared_bytes = processes > 0 ? 4096 : 0,
+                     .check_leaks = 1};
 }
 
 static void run(const rw_plan *plan, int32_t status) {

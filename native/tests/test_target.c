@@ -126,6 +126,7 @@ static void test_wrong_parameters_are_named(void **state) {
     refused(&(rw_param){"bucket_num", -1}, 0, "bucket_num");
     refused(&(rw_param){"block_size", 1028}, 0, "block_size");
     refused(&(rw_param){"max_handles", 12}, 4096, "4096");
+    refused(&(rw_param){"backing", KV_BACKING_MALLOC}, TX_SHARED, "backing");
     refused(&(rw_param){"max_handles", 12}, 64 << 10, "65536"); /* room for the judge, none for the core */
     refused(&(rw_param){"bucket_num", 60000000}, 0, "NO_MEMORY");
 }
