@@ -22,7 +22,7 @@ rs_options rs_settings RS_STATE;
 typedef struct batch {
     rs_result *out;
     const rs_strategy *strategy; /* the one asked for */
-    int64_t began_ns, look_in, look_every, looked_ns;
+    int64_t began_ns, began_cpu_ns, look_in, look_every, looked_ns;
     int32_t threads; /* for which the race detector has room */
 } batch;
 
@@ -32,9 +32,9 @@ static int32_t fail(rs_result *out, int32_t status, const char *message) {
     return status;
 }
 
-static int64_t now_ns(void) {
+static int64_t ns_by(clockid_t clock) {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
@@ -166,7 +166,7 @@ static bool time_is_over(batch *b) {
     if (rs_settings.milliseconds <= 0 || --b->look_in > 0) {
         return false;
     }
-    int64_t now = now_ns(), since = now - b->looked_ns;
+    int64_t now = ns_by(CLOCK_MONOTONIC), since = now - b->looked_ns;
     b->look_every = since < 500000 && b->look_every < LOOK_MAX ? b->look_every * 2 : b->look_every;
     b->look_every = since > 2000000 && b->look_every > 1 ? b->look_every / 2 : b->look_every;
     b->look_in = b->look_every;
@@ -215,7 +215,8 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
 static void begin_batch(batch *b, const rw_target *target, const rw_plan *plan, rs_result *out) {
     b->out = out;
     b->look_in = b->look_every = 1;
-    b->began_ns = b->looked_ns = now_ns();
+    b->began_ns = b->looked_ns = ns_by(CLOCK_MONOTONIC);
+    b->began_cpu_ns = ns_by(CLOCK_THREAD_CPUTIME_ID);
     rt.target = target;
     rt.plan = plan;
     rt.flags = (uint32_t)rs_settings.flags;
@@ -256,7 +257,8 @@ static int32_t end_batch(batch *b) {
     out->event_cnt = trace_count();
     out->choices = choices.at;
     out->choice_cnt = choices.cnt;
-    out->nanoseconds = now_ns() - b->began_ns;
+    out->nanoseconds = ns_by(CLOCK_MONOTONIC) - b->began_ns;
+    out->cpu_nanoseconds = ns_by(CLOCK_THREAD_CPUTIME_ID) - b->began_cpu_ns;
     return out->status;
 }
 

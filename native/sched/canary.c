@@ -14,7 +14,7 @@ RW_EXPORT int32_t rs_canary(char *message, int64_t message_len) {
     const char *why = "the planted race was not found";
     if (rs_explore(&workload_canary, &plan, &options, &result) != RS_DONE) {
         why = result.message;
-    } else if (result.finding_cnt == 1 && result.findings[0].kind == RS_F_RACE) {
+    } else if (result.finding_cnt >= 1 && result.findings[0].kind == RS_F_RACE) {
         const rs_finding *f = &result.findings[0];
         bool shown = f->confirmed && f->stacks[0].depth > 0 && f->stacks[1].depth > 0 && f->stacks[1].pc[0] != 0;
         if (shown) {

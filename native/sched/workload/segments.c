@@ -16,7 +16,7 @@ enum { PER_BLOCK = 60, BLOCKS = 16, HANDLES = PER_BLOCK * BLOCKS };
 
 typedef struct handle {
     int64_t index;
-    _Atomic(int64_t) owner; /* who took it from the pool */
+    int64_t pushed; /* times: written by who has advanced the count over it */
 } handle;
 
 struct rw_core {
@@ -110,16 +110,22 @@ static int64_t supply(rw_core *core, uint64_t n) {
     if (early) {
         ensure_blocks(core, end);
     }
-    for (uint64_t i = start; i < end; i++) {
-        at_store(&core->pool[at_add(&core->pushed, 1, relaxed)], handle_at(core, i), release);
+    uint64_t slot = at_add(&core->pushed, n, relaxed);
+    handle *block = NULL;
+    for (uint64_t i = start; i < end; i++, slot++) {
+        block = block == NULL || i % PER_BLOCK == 0 ? handle_at(core, i - i % PER_BLOCK) : block;
+        block[i % PER_BLOCK].pushed++;
+        at_store(&core->pool[slot], &block[i % PER_BLOCK], release);
     }
     return 0;
 }
 
 static int64_t traverse(rw_core *core) {
     uint64_t count = at_load(&core->count, acquire);
+    const handle *block = NULL;
     for (uint64_t i = 0; i < count; i++) {
-        const handle *h = handle_at(core, i);
+        block = i % PER_BLOCK == 0 ? handle_at(core, i) : block;
+        const handle *h = block == NULL ? NULL : &block[i % PER_BLOCK];
         if (h == NULL) {
             at_add(&core->null_block, 1, relaxed);
         } else if (h->index != (int64_t)i) {
@@ -144,9 +150,11 @@ static int64_t check(rw_core *core, int32_t when) {
         uint64_t count = at_load(&core->count, relaxed);
         uint64_t seen = 0;
         core->checks++;
-        for (uint64_t i = 0; i < at_load(&core->pushed, relaxed); i++) {
-            handle *h = at_load(&core->pool[i], relaxed);
-            seen += h != NULL && h == handle_at(core, (uint64_t)h->index);
+        handle *block = NULL;
+        core->lost += at_load(&core->pushed, relaxed) != count;
+        for (uint64_t i = 0; i < count; i++) {
+            block = i % PER_BLOCK == 0 ? handle_at(core, i) : block;
+            seen += block != NULL && block[i % PER_BLOCK].pushed == 1;
         }
         core->lost += seen != count;
     }
