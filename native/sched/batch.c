@@ -230,6 +230,7 @@ static void begin_batch(batch *b, const rw_target *target, const rw_plan *plan, 
     distinct_begin();
     coverage_begin_batch();
     guided_forget();
+    dfs_forget();
     findings_begin_batch(rs_settings.max_findings);
     crash_guard();
 }
@@ -265,9 +266,9 @@ static int32_t end_batch(batch *b) {
 /* One execution in the default order, which measures; what it finds is kept like any other's. */
 static void calibrate(batch *b) {
     strategy_default.begin(0);
-    rt.calibrating = true;
+    rt.observer = calibrate_point;
     run(b, &strategy_default, rs_settings.first_seed, 0);
-    rt.calibrating = false;
+    rt.observer = NULL;
     (void)judge(b, rs_settings.first_seed);
     memset(rt.points, 0, sizeof rt.points);
     memset(&tally, 0, sizeof tally);
@@ -295,13 +296,15 @@ RW_EXPORT int32_t rs_explore(const rw_target *target, const rw_plan *plan, const
         uint64_t seed = options->first_seed + (uint64_t)i;
         rt.strategy = b.strategy;
         if (!b.strategy->begin(seed)) {
-            out->exhausted = 1;
+            out->exhausted = b.strategy != &strategy_dfs || dfs_complete();
             break;
         }
         coverage_begin();
         trace_begin(rs_settings.events, rs_settings.event_max);
         show_progress(&b, seed);
+        rt.observer = rt.strategy == &strategy_dfs ? dfs_event : NULL;
         run(&b, rt.strategy, seed, mode);
+        rt.observer = NULL;
         sum_up(&b);
         if (rs_settings.trace_hashes != NULL && options->executions > 0) {
             rs_settings.trace_hashes[i] = rt.hash;

@@ -138,7 +138,7 @@ static int64_t limited(int64_t fuel) {
     int64_t left = (int64_t)(rt.bound - step);
     fuel = fuel < look ? fuel : look;
     fuel = fuel < left ? fuel : left;
-    fuel = rt.calibrating ? 1 : fuel;
+    fuel = rt.observer != NULL ? 1 : fuel;
     if (rt.check_every > 0 && rt.ready_cnt > 1) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
@@ -175,11 +175,17 @@ static rs_fiber *next_fiber(bool can_go_on, bool yielded) {
         make_ready();
         can_go_on = can_go_on && rt.cur->state == FIBER_READY;
     }
+    rs_fiber *next;
     if (rt.ready_cnt == 1) {
         set_fuel(limited(LOOK_EVERY));
-        return rt.fibers[rt.ready[0]];
+        next = rt.fibers[rt.ready[0]];
+    } else {
+        next = ask(can_go_on, yielded);
     }
-    return ask(can_go_on, yielded);
+    if (unlikely(rt.observer != NULL)) {
+        rt.observer(next);
+    }
+    return next;
 }
 
 static void go_to(rs_fiber *next, bool preempted) {
@@ -227,9 +233,6 @@ void sched_slow(uint32_t kind, uintptr_t addr) {
     f->addr = addr;
     if (unlikely(step >= rt.bound)) {
         bound_reached(step);
-    }
-    if (unlikely(rt.calibrating)) {
-        calibrate_point(f);
     }
     if (step % LOOK_EVERY == 0) {
         look_around(f, step);

@@ -115,7 +115,6 @@ typedef struct rs_runtime {
     bool active;       /* an execution is under way */
     bool checking;     /* instant invariants are being judged: no points, no choices */
     bool ending;       /* the execution is over, whatever still runs */
-    bool calibrating;  /* every point is counted for strategies that need it */
     bool fair;         /* the step bound was passed: round robin */
     int32_t ready_cnt, spinner_cnt, fiber_cnt, live_cnt, timed_cnt;
     uint8_t ready[FIBER_MAX];
@@ -132,6 +131,8 @@ typedef struct rs_runtime {
     int64_t check_every;
     uint32_t flags;
     uint32_t base_mode;
+    /* Told of every operation about to be done, for strategies that look at them all; NULL: nobody. */
+    void (*observer)(const rs_fiber *next);
     const struct rs_strategy *strategy;
     const struct rs_memory_model *model; /* NULL: sequential consistency, inline */
     const rw_target *target;

@@ -35,7 +35,10 @@ typedef struct rs_calibration {
 } rs_calibration;
 
 extern rs_calibration calibration;
-void calibrate_point(const rs_fiber *f); /* while rt.calibrating: it stands before a point */
+void calibrate_point(const rs_fiber *f); /* observers of the executions */
+void dfs_event(const rs_fiber *f);
+void dfs_forget(void); /* before a batch */
+bool dfs_complete(void); /* nothing was left out but what is above the bound */
 extern const rs_strategy strategy_random, strategy_pct, strategy_pos, strategy_surw, strategy_dfs, strategy_guided,
     strategy_portfolio, strategy_replay, strategy_force, strategy_default;
 
