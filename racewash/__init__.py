@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from harness.builds import sources
+from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
 from harness.model.outcome import Outcome, Snapshot, SuiteResult, Violation
@@ -9,14 +11,15 @@ from harness.model.problem import Problem
 from harness.model.rng import Rng
 from harness.model.scenario import Op, Program, Scenario, scenario_from_json
 from harness.model.suite import Shape, Suite
-
-__version__ = "0.1.0"
+from harness.stress import RunFailed, RunRequest, RunResult, run
+from harness.version import VERSION as __version__
 
 __all__ = [
     "AFTER",
     "BEFORE",
     "KINDS",
     "PARTS",
+    "Defect",
     "Finding",
     "Layout",
     "Location",
@@ -25,6 +28,9 @@ __all__ = [
     "Problem",
     "Program",
     "Rng",
+    "RunFailed",
+    "RunRequest",
+    "RunResult",
     "Scenario",
     "Shape",
     "Snapshot",
@@ -33,6 +39,9 @@ __all__ = [
     "Violation",
     "__version__",
     "fingerprint_of",
+    "parse_defect",
     "parse_layout",
+    "run",
     "scenario_from_json",
+    "sources",
 ]

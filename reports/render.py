@@ -75,18 +75,22 @@ def _scenario(run_dir: Path, fingerprint: str) -> str:
 
 def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what identifies the run, as far as it was stored."""
-    build = run.get("build") or {}
-    build = build if isinstance(build, dict) else {"identity": build}
+    build = run["build"]
+    memory = run.get("memory")
     facts = [
-        ("Command", " ".join(run["argv"]) if run.get("argv") else run.get("again") or run.get("command")),
-        ("Build", build.get("kind") or run.get("sanitizer")),
-        ("Build identity", build.get("identity")),
-        ("Compiler", build.get("compiler")),
-        ("Seed", run.get("seed")),
-        ("Duration", f"{run['seconds']:.1f} s" if "seconds" in run else None),
+        ("Command", run.get("again") or run["command"]),
+        ("Build", build["kind"]),
+        ("Build identity", build["identity"]),
+        ("Compiler", build["compiler"]),
+        ("Patches", ", ".join(build.get("patches", []))),
+        ("Seed", run["seed"]),
+        ("Duration", f"{run['seconds']:.1f} s"),
         ("Threads", run.get("threads")),
         ("Processes", run.get("processes")),
+        ("Forked processes on one core", run.get("shared") or None),
         ("Layout", run.get("layout")),
-        ("racewash", run.get("version")),
+        ("Memory limit", view.round_amount(memory) if memory else None),
+        ("Memory model", run.get("memory_model")),
+        ("racewash", run["version"]),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from racewash import Finding, RunRequest, run, sources
+from racewash import Finding, RunRequest, parse_defect, run, sources
 
 PATCHES = sorted((sources() / "native" / "defects").glob("*.patch"))
 BUDGET = 40.0  # seconds of running, builds excluded; most are found in the first executions
@@ -17,14 +16,8 @@ SEED = 20_838
 pytestmark = pytest.mark.quality
 
 
-def header_of(path: Path) -> dict[str, str]:
-    """Return the patch's header: Name, Suite, Finds and so on."""
-    head = path.read_text(encoding="utf-8").partition("\n--- ")[0]
-    return dict(re.findall(r"^(\w+): (.+)$", head, re.MULTILINE))
-
-
-HEADERS = {path: header_of(path) for path in PATCHES}
-PLANTED = [path for path, header in HEADERS.items() if header["Planted"] == "yes"]
+DEFECTS = {path: parse_defect(path.read_text(encoding="utf-8")) for path in PATCHES}
+PLANTED = [path for path, defect in DEFECTS.items() if defect.planted]
 
 
 def hunt(path: Path, sanitizer: str, store: Path, kinds: set[str], budget: float = BUDGET) -> list[Finding]:
@@ -32,7 +25,7 @@ def hunt(path: Path, sanitizer: str, store: Path, kinds: set[str], budget: float
     found: list[Finding] = []
     for turn in range(round(budget / SLICE)):
         request = RunRequest(
-            suites=(HEADERS[path]["Suite"],),
+            suites=(DEFECTS[path].suite,),
             seconds=SLICE,
             threads=4,
             sanitizer=sanitizer,
@@ -49,10 +42,10 @@ def hunt(path: Path, sanitizer: str, store: Path, kinds: set[str], budget: float
 
 @pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
 def test_suite_finds_its_planted_defect(path: Path, tmp_path: Path) -> None:
-    header = HEADERS[path]
-    kinds = set(header["Finds"].split(", "))
-    found = hunt(path, header["Sanitizer"], tmp_path, kinds)
-    assert kinds & {finding.kind for finding in found}, f"{header['Purpose']}: only {[f.kind for f in found]}"
+    defect = DEFECTS[path]
+    found = hunt(path, defect.sanitizer, tmp_path, set(defect.finds))
+    kinds = {finding.kind for finding in found}
+    assert kinds & set(defect.finds), f"{defect.purpose}: only {kinds}"
 
 
 def test_plain_store_is_reported_with_file_and_line(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
 from harness.builds.library import Library, load
+from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
 from harness.builds.sources import sources
 from harness.builds.target import Invariant, Operation, Parameter, Target
-from harness.builds.worker import fixed_addresses, interpreter, worker_conditions, worker_environment
+from harness.builds.worker import worker_environment
 
 __all__ = [
     "PHASES",
@@ -33,6 +34,5 @@ __all__ = [
     "recipe",
     "runtime_library",
     "sources",
-    "worker_conditions",
     "worker_environment",
 ]

@@ -16,7 +16,7 @@ from harness.builds.compile import ARCHIVE, LIBRARY, CompileError, compile_libra
 from harness.builds.compiler import Compiler, find_compiler
 from harness.builds.identity import source_files, sources_hash
 from harness.builds.patching import apply_patches, read_patches
-from harness.builds.recipe import Recipe, recipe, runtime_library
+from harness.builds.recipe import Recipe, recipe, runtime_library, symbolizer
 from harness.builds.sources import LIBRARY as WHEEL
 from harness.builds.sources import sources
 from harness.model.problem import Problem
@@ -40,6 +40,7 @@ class Build:
     archive: Path | None = None  # the objects, instrumented where the kind is; None for the wheel's library
     archive_hash: str = ""
     runtime: Path | None = None  # the sanitizer's library, which a worker preloads
+    symbolizer: str = ""  # a program that the sanitizer's library needs
 
 
 def get_build(kind: Kind, patches: Sequence[Path] = ()) -> Build:
@@ -64,6 +65,7 @@ def get_build(kind: Kind, patches: Sequence[Path] = ()) -> Build:
         archive=folder / ARCHIVE,
         archive_hash=_manifest(folder)[ARCHIVE],
         runtime=runtime,
+        symbolizer=symbolizer(order.compiler) if runtime else "",
     )
 
 

@@ -55,18 +55,20 @@ class Library:
         self.target: Target = read_target(self._ffi, self._table)
 
     def execute(self, scenario: Scenario, progress: Any = None, *, deadline_ms: int = 0,
-                latency_every: int = LATENCY_EVERY) -> Outcome:  # fmt: skip
+                latency_every: int = LATENCY_EVERY, check_leaks: bool = True) -> Outcome:  # fmt: skip
         """Run one execution of a scenario and return what came of it.
 
         `progress` is the buffer of a `Progress` that another process may watch. No operation is started after
-        `deadline_ms` (0: no deadline); one operation in `latency_every` is timed (0: none). Raises Problem when the
-        scenario doesn't fit the target.
+        `deadline_ms` (0: no deadline); one operation in `latency_every` is timed (0: none). In an asan build
+        LeakSanitizer looks afterwards, unless `check_leaks` is False. Raises Problem when the scenario doesn't fit the
+        target.
         """
         threads, most = len(scenario.programs), self._lib.RW_MAX_THREADS
         if not 1 <= threads <= most:
             raise Problem(f"a scenario has 1 to {most} programs, one for each thread, not {threads}")
         plan = Plan(self._ffi, self.target, scenario)
         plan.struct.deadline_ms, plan.struct.latency_every = deadline_ms, latency_every
+        plan.struct.check_leaks = check_leaks
         # Forked processes write to it too: it is a shared mapping even when nobody watches.
         buffer = mmap.mmap(-1, self._ffi.sizeof("rw_progress")) if progress is None else progress
         area = self._view(buffer)

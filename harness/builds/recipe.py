@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.builds.compiler import Compiler
+from harness.builds.preload import require_preload
 from harness.model.problem import Problem
 
 # The native library of the wheel is compiled with the same flags: see CMakeLists.txt.
@@ -66,7 +68,7 @@ def recipe(kind: str, compiler: Compiler) -> Recipe:
 def runtime_library(kind: str, compiler: Compiler) -> Path:
     """Return the real path of the library that a worker of this kind of build preloads.
 
-    Raises Problem when it isn't installed, naming it.
+    Raises Problem, naming it, when it isn't installed or doesn't work here.
     """
     names = {
         "gcc": (f"lib{kind}.so",),
@@ -75,6 +77,8 @@ def runtime_library(kind: str, compiler: Compiler) -> Path:
     for name in names:
         path = compiler.file(name)
         if path is not None:
+            symbolizer(compiler)
+            require_preload(path)
             return path
     package, fedora = (
         ("libgcc-*-dev", f"lib{kind}") if compiler.family == "gcc" else ("libclang-rt-*-dev", "compiler-rt")
@@ -83,3 +87,15 @@ def runtime_library(kind: str, compiler: Compiler) -> Path:
         f"the {kind} build needs lib{kind} ({names[0]}), a library of {compiler}, which is not installed: install it "
         f"(Debian, Ubuntu: {package}; Fedora: {fedora})"
     )
+
+
+def symbolizer(compiler: Compiler) -> str:
+    """Return the program that gives reports their files and lines; empty for gcc, whose libraries need none."""
+    if compiler.family == "gcc":
+        return ""
+    path = shutil.which(compiler.tool("llvm-symbolizer"))
+    if path is None:
+        raise Problem(
+            f"the sanitizers of {compiler} need llvm-symbolizer, without which reports have no lines: install llvm"
+        )
+    return path

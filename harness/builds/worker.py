@@ -6,17 +6,9 @@ into the interpreter.
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
 from harness.builds.build import Build
-
-_ADDR_NO_RANDOMIZE = 0x0040000
-_ASK = 0xFFFFFFFF
 
 # Fatal signals belong to the sanitizer. An empty value is "not set" to the interpreter.
 _NO_FAULTHANDLER = {"PYTHONFAULTHANDLER": "", "PYTHONDEVMODE": ""}
@@ -47,14 +39,15 @@ def worker_environment(build: Build) -> dict[str, str]:
 
     They replace a user's own sanitizer options, which could hide reports.
     """
+    tool = {"external_symbolizer_path": build.symbolizer} if build.symbolizer else {}
     if build.kind == "tsan":
-        return {**_NO_FAULTHANDLER, "LD_PRELOAD": str(build.runtime), "TSAN_OPTIONS": _options(_TSAN)}
+        return {**_NO_FAULTHANDLER, "LD_PRELOAD": str(build.runtime), "TSAN_OPTIONS": _options({**_TSAN, **tool})}
     if build.kind == "asan":
         return {
             **_NO_FAULTHANDLER,
             "LD_PRELOAD": str(build.runtime),
-            "ASAN_OPTIONS": _options(_ASAN),
-            "UBSAN_OPTIONS": _options(_UBSAN),
+            "ASAN_OPTIONS": _options({**_ASAN, **tool}),
+            "UBSAN_OPTIONS": _options({**_UBSAN, **tool}),
             # LeakSanitizer doesn't look into the interpreter's own arenas: it must not take what is only reachable
             # through them for leaked.
             "PYTHONMALLOC": "malloc",
@@ -62,52 +55,5 @@ def worker_environment(build: Build) -> dict[str, str]:
     return dict(_NO_FAULTHANDLER)
 
 
-@contextmanager
-def worker_conditions(build: Build) -> Iterator[None]:
-    """Processes that this thread starts inside, by whatever means, get the build's environment and fixed addresses.
-
-    >>> with worker_conditions(build):        # doctest: +SKIP
-    ...     process.start()                   # of a multiprocessing context "spawn"
-    """
-    changes = worker_environment(build)
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        with fixed_addresses():
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def fixed_addresses() -> Iterator[bool]:
-    """Processes that this thread starts inside have no random addresses: some libtsan refuse those of newer systems.
-
-    The personality is the thread's own; a program takes it over when it starts. Yields whether that was allowed: where
-    it isn't (some containers), libtsan works when vm.mmap_rnd_bits is at most 28.
-    """
-    personality = ctypes.CDLL(None, use_errno=True).personality
-    personality.argtypes, personality.restype = [ctypes.c_ulong], ctypes.c_int
-    before = personality(_ASK)
-    allowed = before != -1 and personality(before | _ADDR_NO_RANDOMIZE) != -1
-    try:
-        yield allowed
-    finally:
-        if allowed:
-            personality(before)
-
-
-def interpreter() -> str:
-    """Return the interpreter's program file: preloading into a script that starts it would reach the shell instead."""
-    with Path(sys.executable).open("rb") as file:
-        if file.read(4) == b"\x7fELF":
-            return sys.executable
-    return str(Path("/proc/self/exe").readlink())
-
-
-def _options(values: dict[str, int]) -> str:
+def _options(values: Mapping[str, int | str]) -> str:
     return ":".join(f"{name}={value}" for name, value in values.items())

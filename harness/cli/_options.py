@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -67,14 +66,6 @@ class _Layout(click.ParamType[Layout]):
 MEMORY = _Memory()
 SECONDS = _Seconds()
 LAYOUT = _Layout()
-
-
-def tool_version() -> str:
-    """Return the installed version, or a plain word in a checkout that isn't installed."""
-    try:
-        return version("racewash")
-    except PackageNotFoundError:
-        return "uninstalled"
 
 
 def echo_json(value: Output) -> None:

@@ -11,13 +11,14 @@ from rich.table import Table
 
 from harness.bench import ROUNDS, speed_ratios, worker_ratio
 from harness.builds import get_build, load
-from harness.cli._options import SECONDS, echo_json, tool_version
+from harness.cli._options import SECONDS, echo_json
 from harness.model.output import BenchOutput, WorkerMemory
 from harness.stress import RunRequest, run
+from harness.stress.request import SANITIZERS
+from harness.version import VERSION
 
 LIMIT = 256 << 20
 SUITE = "map"
-SANITIZERS = {"native": "none", "tsan": "tsan", "asan": "asan"}
 
 
 @click.command(epilog="Example: racewash bench")
@@ -30,9 +31,9 @@ def bench(rounds: int, seconds: float, as_json: bool) -> None:
     """Measure the driver's overhead, traversal, scaling and a worker's memory, each as a ratio beside its aim."""
     build = get_build("native")
     ratios = speed_ratios(load(build), _say, rounds)
-    workers = tuple(_worker_memory(kind, seconds) for kind in SANITIZERS)
+    workers = tuple(_worker_memory(sanitizer, seconds) for sanitizer in SANITIZERS)
     ratios.append(worker_ratio(workers[0].peak_rss, LIMIT))  # of the native build: a sanitizer's shadow is its own
-    output = BenchOutput(command="bench", version=tool_version(), build=build.identity, ratios=tuple(ratios),
+    output = BenchOutput(command="bench", version=VERSION, build=build.identity, ratios=tuple(ratios),
                          workers=workers)  # fmt: skip
     if as_json:
         echo_json(output)
@@ -40,12 +41,13 @@ def bench(rounds: int, seconds: float, as_json: bool) -> None:
         _show(output)
 
 
-def _worker_memory(kind: str, seconds: float) -> WorkerMemory:
+def _worker_memory(sanitizer: str, seconds: float) -> WorkerMemory:
     """Measure a worker that runs one suite on a core with LIMIT."""
+    kind = SANITIZERS[sanitizer]
     _say(f"a worker's memory, build {kind}")
     with TemporaryDirectory(prefix="racewash-bench-") as store:
-        result = run(RunRequest(suites=(SUITE,), seconds=seconds, threads=4, memory=LIMIT, sanitizer=SANITIZERS[kind],
-                                seed=1, store=Path(store)), lambda _: None)  # fmt: skip
+        result = run(RunRequest(suites=(SUITE,), seconds=seconds, threads=4, memory=LIMIT, sanitizer=sanitizer, seed=1,
+                                store=Path(store)), lambda _: None)  # fmt: skip
     if result.interrupted:
         raise KeyboardInterrupt
     return WorkerMemory(build=kind, peak_rss=max(suite.peak_rss for suite in result.suites), limit=LIMIT)

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import click
 
-from harness.cli._options import tool_version
 from harness.model.problem import Problem
+from harness.version import VERSION
 
 COMMANDS = {  # name -> where it is; loaded only when asked for, so that each command starts fast
     "run": "harness.cli.run:run",
@@ -78,7 +78,7 @@ def _remember_debug(_ctx: click.Context, _param: click.Parameter, value: bool) -
 
 
 @click.group(cls=_Commands, invoke_without_command=True, epilog="Example: racewash list suites")
-@click.version_option(tool_version(), prog_name="racewash")
+@click.version_option(VERSION, prog_name="racewash")
 @click.option("--debug", is_flag=True, expose_value=False, callback=_remember_debug,
               help=f"Print the traceback of an internal error (also: {DEBUG}=1).")  # fmt: skip
 @click.pass_context

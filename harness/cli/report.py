@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import echo_json, tool_version
+from harness.cli._options import echo_json
 from harness.model.output import ReportOutput
 from harness.model.problem import Problem
 from harness.store import newest_run
+from harness.version import VERSION
 from reports.render import render
 
 STORE = Path(".racewash")
@@ -25,7 +26,7 @@ def report(run: Path | None, output: Path, as_json: bool) -> None:
     folder = find_run(run or STORE)
     written = render(folder, output)
     if as_json:
-        echo_json(ReportOutput(command="report", version=tool_version(), run=str(folder), output=str(written)))
+        echo_json(ReportOutput(command="report", version=VERSION, run=str(folder), output=str(written)))
     else:
         click.echo(f"report of {folder} written to {written}", err=True)
 

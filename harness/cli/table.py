@@ -10,11 +10,12 @@ import msgspec
 from rich.console import Console
 
 from harness.builds import get_build, load
-from harness.cli._options import LAYOUT, MEMORY, echo_json, tool_version
+from harness.cli._options import LAYOUT, MEMORY, echo_json
 from harness.model.layout import Layout
 from harness.model.output import TableOutput
 from harness.table import keep, measure
 from harness.table.text import show
+from harness.version import VERSION
 
 
 @click.command(epilog="Example: racewash table --memory 2G")
@@ -31,7 +32,7 @@ def table(memory: int, buckets: int | None, layout: Layout, store: Path | None, 
     build = get_build("native")
     measured = measure(load(build), memory, buckets, layout)
     fields = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
-    output = TableOutput(command="table", version=tool_version(), build=build.identity, **fields)
+    output = TableOutput(command="table", version=VERSION, build=build.identity, **fields)
     if store is not None:
         click.echo(f"table kept in {keep(store, msgspec.to_builtins(output))}", err=True)
     if as_json:

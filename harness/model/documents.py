@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _FIELD = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
-_INVARIANT = re.compile(r"^\| *`?([A-Z]\d+)`? *\| *(.+?) *\|", re.MULTILINE)
+_INVARIANT = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,11 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A claim of the specification that runs check; I: at any instant, Q: at quiescence."""
+    """A claim that runs judge; `when`: instant, quiescent, destroyed."""
 
     id: str
     claim: str
+    when: tuple[str, ...]
 
 
 def parse_defect(patch: str) -> Defect:
@@ -59,7 +60,7 @@ def parse_defect(patch: str) -> Defect:
 def parse_invariants(markdown: str) -> tuple[Invariant, ...]:
     """Read the invariants from the tables of the document, in its order.
 
-    >>> parse_invariants("| id | claim |\\n|---|---|\\n| I1 | Every block exists. |\\n")
-    (Invariant(id='I1', claim='Every block exists.'),)
+    >>> parse_invariants("| Id | Claim | When |\\n|---|---|---|\\n| I1 | Every block exists. | instant, quiescent |\\n")
+    (Invariant(id='I1', claim='Every block exists.', when=('instant', 'quiescent')),)
     """
-    return tuple(Invariant(name, claim) for name, claim in _INVARIANT.findall(markdown))
+    return tuple(Invariant(name, claim, tuple(when.split(", "))) for name, claim, when in _INVARIANT.findall(markdown))

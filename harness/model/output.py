@@ -38,7 +38,7 @@ class RunOutput(Output):
     """`racewash run`: `executions` over all suites, `again` the command that runs the same scenarios once more.
 
     `memory_model` says whose reorderings were met, `controlled` what the seed decides, `canary` whether the sanitizer
-    reported the defect planted for it (null: no sanitizer), `path` the run's folder.
+    reported the defect planted for it (null: no sanitizer), `notes` what did not go as asked, `path` the run's folder.
     """
 
     build: str
@@ -58,6 +58,7 @@ class RunOutput(Output):
     controlled: tuple[str, ...]
     canary: bool | None
     interrupted: bool
+    notes: tuple[str, ...]
     path: str
     again: str
 

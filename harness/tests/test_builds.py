@@ -17,7 +17,8 @@ import pytest
 from harness.builds import Build, find_compiler, get_build
 from harness.builds import build as build_module
 from harness.builds.identity import sources_hash
-from harness.builds.worker import fixed_addresses, interpreter, worker_conditions, worker_environment
+from harness.builds.preload import fixed_addresses, interpreter, require_preload
+from harness.builds.worker import worker_environment
 from harness.model.problem import Problem
 
 pytestmark = pytest.mark.contract
@@ -325,13 +326,13 @@ def test_workers_get_their_sanitizer_and_nothing_of_the_users(monkeypatch: pytes
     monkeypatch.setenv("TSAN_OPTIONS", "suppressions=mine")
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     build = get_build("tsan")
-    show = "import os; print(os.environ['TSAN_OPTIONS'], os.environ['LD_PRELOAD'], os.environ['PYTHONFAULTHANDLER'])"
-    with worker_conditions(build):
-        said = subprocess.run([interpreter(), "-c", show], capture_output=True, text=True, check=True).stdout
-    assert "suppressions" not in said
-    assert str(build.runtime) in said
-    assert os.environ["TSAN_OPTIONS"] == "suppressions=mine"
-    assert "LD_PRELOAD" not in os.environ
+    environment = {**os.environ, **worker_environment(build)}
+    assert "suppressions" not in environment["TSAN_OPTIONS"]
+    assert environment["LD_PRELOAD"] == str(build.runtime)
+    show = "import faulthandler; print(faulthandler.is_enabled())"
+    with fixed_addresses():
+        run = subprocess.run([interpreter(), "-c", show], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
     assert "LD_PRELOAD" not in worker_environment(replace(build, kind="native"))
 
 
@@ -348,6 +349,22 @@ def test_the_interpreter_is_a_program_and_no_script(tmp_path: Path, monkeypatch:
     assert interpreter() == sys.executable
     monkeypatch.setattr(sys, "executable", str(script(tmp_path / "python", f'exec {sys.executable} "$@"')))
     assert Path(interpreter()).read_bytes()[:4] == b"\x7fELF"
+
+
+@pytest.mark.misuse
+def test_a_library_that_can_not_be_preloaded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ends.c").write_text(
+        "#include <stdio.h>\n#include <stdlib.h>\n__attribute__((constructor)) static void end(void) {\n"
+        '    fprintf(stderr, "FATAL: unexpected memory mapping\\n");\n    _Exit(66);\n}\n'
+    )
+    (tmp_path / "crashes.c").write_text(
+        "__attribute__((constructor)) static void end(void) {\n    __builtin_trap();\n}\n"
+    )
+    for name, said in (("ends", "memory mapping.*mmap_rnd_bits"), ("crashes", "SIG.*another compiler")):
+        library = tmp_path / f"{name}.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", tmp_path / f"{name}.c", "-o", library], check=True)
+        with pytest.raises(Problem, match=said):
+            require_preload(library)
 
 
 def test_a_build_can_be_sent_to_a_worker() -> None:

@@ -39,7 +39,8 @@ SUITE = {
 }  # fmt: skip
 RUN: dict[str, Any] = {
     "command": "run", "version": "0.1.0", "seed": 42, "seconds": 1.5, "suites": [SUITE],
-    "build": {"kind": "native", "identity": "abc", "compiler": "cc 1"},
+    "build": {"kind": "native", "identity": "abc", "compiler": "cc 1"}, "again": "racewash run --seed 42",
+    "canary": None, "notes": [],
 }  # fmt: skip
 FINDING = Finding(
     kind="invariant", message="block 3 is <null> & \"gone\"", suite="expansion", fingerprint="0123456789ab",
@@ -148,6 +149,17 @@ def test_nothing_is_fetched(tmp_path: Path) -> None:
     assert not re.search(r"url\(|@import|https?://", html)
     anchors = {attrs.get("id") for _, attrs in page.elements}
     assert {value[1:] for value in targets if value} <= anchors
+
+
+def test_notes_and_what_was_asked_are_shown(tmp_path: Path) -> None:
+    text = Page(to_html(stored_run(tmp_path, notes=["a suite was <stopped>"], memory=2 << 30, shared=3))).text
+    for words in ("a suite was <stopped>", "Memory limit", "2 GB", "Forked processes", "racewash run --seed 42"):
+        assert words in text
+
+
+def test_a_blind_sanitizer_is_no_clean_run(tmp_path: Path) -> None:
+    assert "Nothing found" not in Page(to_html(stored_run(tmp_path, canary=False))).text
+    assert "Nothing found" in Page(to_html(stored_run(tmp_path, canary=True))).text
 
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ static void push_retired(hp_domain *d, kv_handle *first, kv_handle *last) {
 }
 
 /* The one step that decides who retires, and the incarnation's end. Both seq_cst: they precede the scan. W10:
- * upstream's batch form reads seq_num and stores it relaxed; here both forms use this. */
+ * upstream's batch form reads seq_num and stores it relaxed; here there is this form alone. */
 static bool end_incarnation(kv_handle *h) {
     int64_t full = KV_FULL;
     if (!at_cas(&h->status, &full, KV_FREE, seq_cst, relaxed)) {
@@ -174,27 +174,6 @@ bool hp_retire(hp_domain *d, kv_handle *h, uint64_t bytes) {
     push_retired(d, h, h);
     at_add(&d->retired_bytes, (int64_t)bytes, relaxed);
     return true;
-}
-
-uint32_t hp_retire_batch(hp_domain *d, kv_handle **h, const uint64_t *bytes, uint32_t n) {
-    kv_handle *first = NULL, *last = NULL;
-    uint32_t retired = 0;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!end_incarnation(h[i])) {
-            continue;
-        }
-        at_store(&h[i]->retire_link, first, relaxed); /* ours alone until the push */
-        first = h[i];
-        last = last == NULL ? h[i] : last;
-        retired++;
-        sum += bytes[i];
-    }
-    if (first != NULL) {
-        push_retired(d, first, last);
-        at_add(&d->retired_bytes, (int64_t)sum, relaxed);
-    }
-    return retired;
 }
 
 /* ---- Reclaim ---- */
@@ -216,17 +195,15 @@ static bool protected_now(hp_domain *d, kv_handle *h) {
 }
 
 uint32_t hp_reclaim(hp_domain *d, kv_thread *t, hp_bytes_fn bytes, hp_reclaim_fn fn, void *arg) {
-    /* "Nothing retired" is judged by the list itself. Upstream asks the byte counter, which may lag behind the push or
-     * dip below zero, and so passes over handles that are there. */
-    if (at_load(&d->retired, relaxed) == NULL) {
-        return 0;
-    }
+    /* "Nothing retired" is judged by the list itself, and under the lock. Upstream asks the byte counter, which may lag
+     * behind the push or dip below zero; and it takes and puts back the list outside the lock, so that others meet an
+     * empty one while a reclaim is under way, and give up (near W12). False would mean an owner that died inside: the
+     * bitmap is made anew, what that owner held of the list is lost. */
+    (void)prim_lock(&d->bitmap_lock);
     /* acquire: all of this list's retirements happen before the scan */
     kv_handle *h = at_xchg(&d->retired, NULL, acquire), *kept = NULL, *kept_last = NULL, *next;
     uint32_t reclaimed = 0;
-    /* False would mean an owner that died inside: the bitmap is made anew, what that owner held of the list is lost. */
-    (void)prim_lock(&d->bitmap_lock);
-    if (d->mode == KV_PROTECT_HAZARD) {
+    if (h != NULL && d->mode == KV_PROTECT_HAZARD) {
         memset(d->bitmap, 0, d->bitmap_words * sizeof *d->bitmap);
         hpt_scan(d, mark_bit, NULL);
     }
@@ -243,10 +220,10 @@ uint32_t hp_reclaim(hp_domain *d, kv_thread *t, hp_bytes_fn bytes, hp_reclaim_fn
         fn(arg, t, h);
         reclaimed++;
     }
-    prim_unlock(&d->bitmap_lock);
     if (kept != NULL) {
         push_retired(d, kept, kept_last);
     }
+    prim_unlock(&d->bitmap_lock);
     return reclaimed;
 }
 

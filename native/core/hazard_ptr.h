@@ -77,8 +77,6 @@ kv_rc hp_share(hp_domain *d, kv_thread *t, hp_holder *src, hp_holder *dst);
 /* A7. FULL -> FREE; only the winner (true) goes on: seq_num + 1, retire list, retired bytes += bytes (the same that the
  * hp_bytes_fn of hp_reclaim will say). */
 bool hp_retire(hp_domain *d, kv_handle *h, uint64_t bytes);
-/* The same for handles chained by the caller in an array; those whose status changed are skipped. Number retired. */
-uint32_t hp_retire_batch(hp_domain *d, kv_handle **h, const uint64_t *bytes, uint32_t n);
 /* Hold of the block of a retired handle, for the byte counter. NULL: 0 for every handle. */
 typedef uint64_t (*hp_bytes_fn)(const kv_handle *h);
 typedef void (*hp_reclaim_fn)(void *arg, kv_thread *t, kv_handle *h);

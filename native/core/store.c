@@ -179,24 +179,12 @@ bool st_try_supply(kv_store *st, kv_thread *t, uint64_t n) {
 }
 
 /* Nothing in the pool, nothing left to supply: what has been given up but is not back yet. W2, W12: upstream gives up
- * here; its release 1.4.0 purges, reclaims, washes once and looks again. The wash is left out: it is the caller's. A
- * second round follows a reclaim of another thread that was under way, whose handles were on no list when we looked. */
+ * here; its release 1.4.0 purges, reclaims, washes once and looks again. The wash is left out: it is the caller's. The
+ * reclaim waits for one of another thread that is under way. */
 static kv_handle *recover_handle(kv_store *st, kv_thread *t) {
-    kv_handle *h = NULL;
-    for (int round = 0; h == NULL && round < ST_RECOVER_ROUNDS; round++) {
-        st_purge(st);
-        h = pool_pop(&st->pool);
-        if (h != NULL) {
-            break;
-        }
-        if (st_reclaim(st, t) == 0) {
-            (void)prim_lock(&st->hp.bitmap_lock);
-            prim_unlock(&st->hp.bitmap_lock);
-        }
-        st_purge(st);
-        h = pool_pop(&st->pool);
-    }
-    return h;
+    (void)st_reclaim(st, t);
+    st_purge(st);
+    return pool_pop(&st->pool);
 }
 
 /* A handle from the pool, supplied if need be. NULL: there is none. */

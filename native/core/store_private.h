@@ -8,8 +8,7 @@ enum {
     ST_MB_HEADER = sizeof(kv_mem_block),
     /* Turns a thread waits for a supplier that has won the count and not yet pushed: about a second, long enough for
      * one that was only preempted. After that it counts as dead. */
-    ST_SUPPLY_TURNS = 1 << 24,
-    ST_RECOVER_ROUNDS = 2
+    ST_SUPPLY_TURNS = 1 << 24
 };
 
 static inline bool st_is_before(const kv_store *st) {

@@ -166,9 +166,9 @@ kv_rc ws_scan(kv_wash *w, kv_thread *t, wash_visit visit, void *arg) {
     return KV_OK;
 }
 
-/* W5: one by one, each under the protection of the incarnation chosen, where upstream retires bare handles as one batch
- * (hp_retire_batch): a handle reused since would be retired whatever it holds now. Every release goes before the
- * reclaim, so our own protection keeps nothing back. */
+/* W5: one by one, each under the protection of the incarnation chosen, where upstream retires bare handles as one
+ * batch: a handle reused since would be retired whatever it holds now. Every release goes before the reclaim, so our
+ * own protection keeps nothing back. */
 uint32_t ws_retire(kv_wash *w, kv_thread *t, const wash_heap *heap) {
     kv_store *st = w->st;
     uint32_t retired = 0;

@@ -193,7 +193,7 @@ RW_EXPORT int32_t rw_execute(const rw_target *target, const rw_plan *plan, rw_pr
     memset(outcome, 0, sizeof *outcome);
     *cell_cnt = 0;
     execute(&ex, cells, max_cells, cell_cnt);
-    if (outcome->status != RW_CHILD_DIED && leak_found()) { /* a torn core is left as it is */
+    if (plan->check_leaks && outcome->status != RW_CHILD_DIED && leak_found()) { /* a torn core is left as it is */
         outcome->leaked = 1;
         if (outcome->message[0] == '\0') {
             fail(outcome, outcome->status, "memory was lost: see LeakSanitizer's report");

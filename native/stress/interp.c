@@ -1,13 +1,13 @@
 /* One thread's loop over its program. No allocation, and no system call but the sampled looks at the clock. */
 #include "execution.h"
 
-/* Operations between two looks at the clock for the deadline: one in so many costs less than a hundredth of a get. */
-enum { DEADLINE_EVERY = 16, OTHER_CODE = 15 };
+/* Operations between two looks at the clock for the deadline; samples are looks too. */
+enum { LOOK_EVERY = 16, OTHER_CODE = 15 };
 
-typedef struct clockwork { /* which operations are timed: counted, so that the loop compares one number */
+typedef struct clockwork { /* which operations are timed: by their number, so that the loop compares one */
     uint64_t next, next_sample, next_look;
-    uint64_t deadline_ns;
-    uint32_t every;
+    uint64_t every;       /* operations between samples */
+    uint64_t deadline_ns; /* UINT64_MAX: none */
 } clockwork;
 
 static void plan_next(clockwork *clock) {
@@ -15,8 +15,9 @@ static void plan_next(clockwork *clock) {
 }
 
 static clockwork clockwork_of(int32_t latency_every, uint64_t deadline_ns) {
-    clockwork clock = {.deadline_ns = deadline_ns, .every = latency_every > 0 ? (uint32_t)latency_every : 0};
-    clock.next_sample = clock.every > 0 ? 0 : UINT64_MAX;
+    clockwork clock = {.deadline_ns = deadline_ns > 0 ? deadline_ns : UINT64_MAX,
+                       .every = latency_every > 0 ? (uint64_t)latency_every : 0};
+    clock.next_sample = latency_every > 0 ? 0 : UINT64_MAX;
     clock.next_look = deadline_ns > 0 ? 0 : UINT64_MAX;
     plan_next(&clock);
     return clock;
@@ -27,24 +28,16 @@ static int bucket_of(uint64_t ns) {
     return bucket < RW_BUCKETS ? bucket : RW_BUCKETS - 1;
 }
 
-static bool out_of_time(clockwork *clock, uint64_t nth) {
-    if (nth != clock->next_look) {
-        return false;
-    }
-    clock->next_look += DEADLINE_EVERY;
-    return prim_now_ns() >= clock->deadline_ns;
-}
-
-static __attribute__((noinline)) int64_t run_sampled(rw_lane *lane, const rw_op *op, clockwork *clock, uint64_t nth) {
-    const rw_target *target = lane->ex->target;
-    int64_t rc;
+/* The clock was looked at just before: `now`. */
+static __attribute__((noinline)) int64_t run_timed(rw_lane *lane, const rw_op *op, clockwork *clock, uint64_t nth,
+                                                   uint64_t now) {
+    int64_t rc = lane->ex->target->run(lane->context, op);
     if (nth == clock->next_sample) {
-        uint64_t before = prim_now_ns();
-        rc = target->run(lane->context, op);
-        lane->stats.latency[bucket_of(prim_now_ns() - before)]++;
+        lane->stats.latency[bucket_of(prim_now_ns() - now)]++;
         clock->next_sample += clock->every;
-    } else {
-        rc = target->run(lane->context, op);
+    }
+    if (clock->deadline_ns != UINT64_MAX) {
+        clock->next_look = nth + LOOK_EVERY;
     }
     plan_next(clock);
     return rc;
@@ -68,11 +61,12 @@ static uint64_t loop(rw_lane *lane, const rw_program *program, int32_t rounds, c
             }
             int64_t rc;
             if (done == clock.next) {
-                if (out_of_time(&clock, done)) {
+                uint64_t now = prim_now_ns();
+                if (now >= clock.deadline_ns) {
                     return done;
                 }
                 track_begin(track, done, op);
-                rc = run_sampled(lane, op, &clock, done);
+                rc = run_timed(lane, op, &clock, done, now);
             } else {
                 track_begin(track, done, op);
                 rc = run(lane->context, op);

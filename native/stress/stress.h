@@ -7,7 +7,7 @@
  *
  * Sanitizers and processes: libtsan wants TSAN_OPTIONS=die_after_fork=0 when this process has threads and a forked one
  * makes some. It sees no race between processes, and with several threads in each it may take what another process has
- * ordered for a race. LeakSanitizer looks at this process alone, after each execution; what it has reported once it
+ * ordered for a race. LeakSanitizer looks at this process alone, after an execution; what it has reported once it
  * reports again after each later one, so a worker with a leak, like one whose process died, is best replaced.
  *
  * The part between the two cffi markers is read by the Python side: plain C declarations only.
@@ -66,7 +66,7 @@ typedef struct rw_plan {
     int64_t deadline_ms;    /* stop starting operations after so long; 0: no deadline */
     int64_t shared_bytes;   /* size of the mapping in the shared mode; threads of one process may use one too */
     int32_t check_every_ms; /* instant invariants while threads run, from a thread (or process) of its own; 0: never */
-    int32_t reserved;
+    int32_t check_leaks;    /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
 } rw_plan;
 
 /* RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end

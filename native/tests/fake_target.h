@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../atomics.h"
+#include "../prim.h"
 #include "../stress/stress.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
     FAKE_EXIT,     /* code, thread */
     FAKE_HANG,     /* thread: never returns */
     FAKE_LEAK,     /* bytes */
+    FAKE_WATCH, /* milliseconds: returns 1 when a thread is detached meanwhile */
     FAKE_OP_CNT
 };
 
@@ -54,6 +56,7 @@ static rw_core *fake_core; /* made last */
 
 static rw_core *fake_create(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len) {
     (void)shared_bytes;
+    snprintf(err, (size_t)err_len, "of no interest");
     for (int32_t i = 0; i < n; i++) {
         if (strcmp(params[i].name, "refuse") == 0) {
             snprintf(err, (size_t)err_len, "refused with %d", (int)params[i].value);
@@ -137,6 +140,14 @@ static int64_t fake_run(rw_thread *t, const rw_op *op) {
             wait_for(&f->hung, INT64_MAX);
         }
         return 0;
+    case FAKE_WATCH: {
+        uint64_t until = prim_now_ns() + (uint64_t)op->arg[0] * 1000000;
+        int64_t before = at_load(&f->detached, relaxed), now = before;
+        while (now == before && prim_now_ns() < until) {
+            now = at_load(&f->detached, relaxed);
+        }
+        return now != before;
+    }
     default:
         at_store(&f->leaked, ~(uintptr_t)malloc((size_t)op->arg[0]), relaxed);
         return 0;

@@ -152,34 +152,6 @@ static void test_retired_while_protecting(void **state) {
     }
 }
 
-static void test_batch(void **state) {
-    (void)state;
-    fixture *f = open_fixture(KV_PROTECT_HAZARD, PER_BLOCK, 4);
-    kv_handle *h[6];
-    uint64_t bytes[6];
-    for (int i = 0; i < 6; i++) {
-        h[i] = at(f, i);
-        bytes[i] = 100;
-        if (i != 2) { /* 2 changed meanwhile */
-            use(f, i);
-        }
-    }
-    hp_holder hold = {0};
-    assert_int_equal(hp_protect(&f->d, &f->t, h[3], &hold), KV_OK);
-    assert_int_equal(hp_retire_batch(&f->d, h, bytes, 6), 5);
-    assert_int_equal(hp_retire_batch(&f->d, h, bytes, 6), 0);
-    assert_int_equal(hp_retired_count(&f->d), 5);
-    assert_int_equal(at_load(&f->d.retired_bytes, relaxed), 500);
-    for (int i = 0; i < 6; i++) {
-        assert_int_equal(at_load(&h[i]->seq_num, relaxed), i != 2);
-    }
-    assert_int_equal(reclaim(f), 4);
-    hp_release(&f->d, &f->t, &hold);
-    assert_int_equal(reclaim(f), 1);
-    assert_int_equal(at_load(&f->d.retired_bytes, relaxed), 0);
-    close_fixture(f);
-}
-
 /* Fresh while alive, a control block once retired; releases in both orders; a third holder. */
 static void test_share(void **state) {
     (void)state;
@@ -394,14 +366,7 @@ static void *washer(void *arg) {
     fixture *f = arg;
     kv_thread t = {.id = (uint32_t)at_add(&f->next_id, 1, relaxed)};
     for (unsigned turn = 0; at_load(&f->done, acquire) < THREADS; turn++) {
-        kv_handle *h[HOT];
-        uint64_t bytes[HOT];
-        for (int i = 0; i < HOT; i++) {
-            h[i] = at(f, i);
-            bytes[i] = 100;
-        }
-        int64_t n = turn % 2 ? hp_retire_batch(&f->d, h, bytes, HOT) : hp_retire(&f->d, h[turn / 2 % HOT], 100);
-        at_add(&f->retired, n, relaxed);
+        at_add(&f->retired, hp_retire(&f->d, at(f, (int)(turn % HOT)), 100), relaxed);
         hp_reclaim(&f->d, &t, hundred, free_and_refill, f);
         hp_holder *left = at_xchg(&f->box[turn % BOXES], NULL, acq_rel);
         if (left != NULL) { /* made by another thread, perhaps the last of two that share */
@@ -513,7 +478,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_protect_retire_reclaim),
         cmocka_unit_test(test_retired_while_protecting),
-        cmocka_unit_test(test_batch),
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_tiny_allocator),
         cmocka_unit_test(test_resting_blocks),

@@ -2,7 +2,9 @@
 #include "fake_target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define OP(name, ...)                                                                                                  \
@@ -37,7 +39,8 @@ static rw_plan plan_of(const rw_program *program, int32_t threads, int32_t proce
                      .program_cnt = 1,
                      .programs = program,
                      .rounds = 1,
-                     .shared_bytes = processes > 0 ? 4096 : 0};
+                     .shared_bytes = processes > 0 ? 4096 : 0,
+                     .check_leaks = 1};
 }
 
 static void run(const rw_plan *plan, int32_t status) {
@@ -141,6 +144,18 @@ static void test_all_threads_run_at_once(void **state) {
         at_store(&f->met, 0, relaxed);
         run(&plan, RW_DONE); /* or for ever */
         assert_int_equal(out.ops, 12);
+    }
+}
+
+static void test_nobody_detaches_while_others_run(void **state) {
+    (void)state;
+    rw_op watch[] = {OP(WATCH, 50)}, brief[] = {OP(ADD, 1, 0)};
+    rw_program programs[2] = {PROGRAM(watch), PROGRAM(brief)};
+    for (int32_t processes = 0; processes <= 2; processes += 2) {
+        rw_plan plan = plan_of(programs, 2, processes);
+        plan.program_cnt = 2;
+        run(&plan, RW_DONE);
+        assert_int_equal(out.stats[0].codes[0], 1);
     }
 }
 
@@ -254,7 +269,10 @@ static void test_attach_failure(void **state) {
         rw_plan plan = plan_of(&program, 4, processes);
         plan.setup = program;
         f->attach_limit = 3;
+        f->progress.tracks[1].started = f->progress.tracks[1].ops = 9; /* of an earlier execution */
         run(&plan, RW_ATTACH_FAILED);
+        assert_int_equal(f->progress.tracks[0].started + f->progress.tracks[0].ops, 0); /* of the set-up */
+        assert_int_equal(f->progress.tracks[1].started + f->progress.tracks[1].ops, 0);
         assert_int_equal(out.ops, 0);
         assert_true(out.message[0] != 0);
         assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
@@ -289,6 +307,71 @@ static void test_faulty_plans(void **state) {
     run(&plan, RW_DONE);
 }
 
+static rlim_t address_space(void) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* There is no room for all threads' stacks: those that were started end, and nothing was run. */
+static void test_no_room_for_threads(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(ADD, 1, 0)};
+    rw_program program = PROGRAM(ops);
+    struct rlimit old;
+    if (strcmp(rw_build_kind(), "none") != 0) {
+        skip(); /* a sanitizer's address space has no limit */
+    }
+    getrlimit(RLIMIT_AS, &old);
+    for (int32_t processes = 0; processes <= 3; processes += 3) {
+        rw_plan plan = plan_of(&program, 200, processes);
+        struct rlimit few = {.rlim_cur = address_space() + (64 << 20), .rlim_max = old.rlim_max};
+        setrlimit(RLIMIT_AS, &few);
+        int32_t status = rw_execute(&fake_target, &plan, &f->progress, &out, &cell, 1, &cell_cnt);
+        setrlimit(RLIMIT_AS, &old);
+        assert_int_equal(status, RW_SYSTEM);
+        assert_int_equal(out.ops, 0);
+        assert_true(at_load(&f->attached, relaxed) > 0);
+        assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
+    }
+}
+
+/* Descriptors run out after `room` more: whatever has been started ends, and nothing was run. */
+static void test_system_refuses(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(ADD, 1, 0)};
+    rw_program program = PROGRAM(ops);
+    struct rlimit old, few;
+    if (strcmp(rw_build_kind(), "address") == 0) {
+        skip(); /* LeakSanitizer, at the end of each execution, ends the program when it gets no descriptor itself */
+    }
+    getrlimit(RLIMIT_NOFILE, &old);
+    int next = dup(0);
+    close(next);
+    for (int room = 0; room < 6; room++) {
+        for (int32_t processes = 0; processes <= 4; processes += 4) {
+            rw_plan plan = plan_of(&program, 4, processes);
+            plan.check_every_ms = 1;
+            few = (struct rlimit){.rlim_cur = (rlim_t)(next + room), .rlim_max = old.rlim_max};
+            setrlimit(RLIMIT_NOFILE, &few);
+            int32_t status = rw_execute(&fake_target, &plan, &f->progress, &out, &cell, 1, &cell_cnt);
+            setrlimit(RLIMIT_NOFILE, &old);
+            bool enough = processes == 0 && room >= 2; /* the bell's two */
+            assert_int_equal(status, enough ? RW_DONE : RW_SYSTEM);
+            assert_int_equal(out.ops, enough ? 4 : 0);
+            assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+            assert_int_equal(out.message[0] == 0, enough);
+            for (int fd = next; fd < next + room; fd++) {
+                assert_int_equal(fcntl(fd, F_GETFD), -1); /* every pipe was closed */
+            }
+        }
+    }
+    assert_int_equal(at_load(&f->attached, relaxed), at_load(&f->detached, relaxed));
+}
+
 /* ---- Processes that die ---- */
 
 static void check_death(const rw_op *ops, int32_t cnt, int32_t check_every_ms, int32_t index) {
@@ -318,12 +401,35 @@ static void test_signal_ends_a_process(void **state) {
     assert_int_equal(out.stats[3].ops, 1);
 }
 
+/* A key pressed reaches every process of the terminal: it is the parent's to judge. */
+static void test_processes_ignore_the_interrupt_key(void **state) {
+    (void)state;
+    rw_op ops[] = {OP(SIGNAL, SIGINT, 0)};
+    rw_program program = PROGRAM(ops);
+    rw_plan plan = plan_of(&program, 2, 2);
+    run(&plan, RW_DONE);
+    assert_int_equal(out.ops, 2);
+}
+
 static void test_process_ends_itself(void **state) {
     (void)state;
     rw_op ops[] = {OP(ADD, 1, 0), OP(EXIT, 66, 0)};
     check_death(ops, 2, 0, 0);
     assert_true(WIFEXITED(out.child_status));
     assert_int_equal(WEXITSTATUS(out.child_status), 66);
+}
+
+/* The others end after their current operation, and give back what they hold. */
+static void test_others_end_by_themselves(void **state) {
+    fake *f = *state;
+    rw_op ops[] = {OP(MEET, 4), OP(ADD, 1, 0), OP(EXIT, 66, 3)};
+    rw_program program = PROGRAM(ops);
+    rw_plan plan = plan_of(&program, 4, 2);
+    plan.rounds = INT32_MAX;
+    run(&plan, RW_CHILD_DIED);
+    assert_int_equal(at_load(&f->attached, relaxed), 4);
+    assert_int_equal(at_load(&f->detached, relaxed), 2); /* a killed process would have detached nobody */
+    free(fake_core);
 }
 
 static void test_process_dies_before_the_barrier(void **state) {
@@ -417,6 +523,22 @@ static void test_sizes(void **state) {
     assert_int_equal(rw_sizeof("rw_nothing"), 0);
 }
 
+/* ---- Bench, on the real core ---- */
+
+static void test_bench_kinds(void **state) {
+    (void)state;
+    const char *const kinds[] = {"driver", "bare", "get", "traverse-segmented", "traverse-flat", "count"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        assert_true(rw_bench(kinds[i], 2, 1000, NULL, 0) > 0);
+    }
+    rw_param unknown = {.name = "no_such_thing", .value = 1};
+    assert_int_equal(rw_bench("get", 1, 1000, &unknown, 1), -1);
+    assert_int_equal(rw_bench("nothing", 1, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", 0, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", RW_MAX_THREADS + 1, 1000, NULL, 0), -1);
+    assert_int_equal(rw_bench("count", 1, 0, NULL, 0), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void) {
@@ -426,6 +548,7 @@ int main(void) {
         TEST(test_more_processes_than_threads),
         TEST(test_setup_runs_first),
         TEST(test_all_threads_run_at_once),
+        TEST(test_nobody_detaches_while_others_run),
         TEST(test_ring),
         TEST(test_violations_are_collected),
         TEST(test_stop_flag),
@@ -434,13 +557,18 @@ int main(void) {
         TEST(test_create_failure),
         TEST(test_attach_failure),
         TEST(test_faulty_plans),
+        TEST(test_no_room_for_threads),
+        TEST(test_system_refuses),
         TEST(test_signal_ends_a_process),
+        TEST(test_processes_ignore_the_interrupt_key),
         TEST(test_process_ends_itself),
+        TEST(test_others_end_by_themselves),
         TEST(test_process_dies_before_the_barrier),
         TEST(test_no_orphan),
         TEST(test_leak_belongs_to_its_execution),
         TEST(test_canaries_sing_every_time),
         TEST(test_sizes),
+        TEST(test_bench_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

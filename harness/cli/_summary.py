@@ -1,0 +1,58 @@
+"""What a run says at its end, for people: what was checked, what was found and where it lies, how to run it again."""
+
+from __future__ import annotations
+
+from harness.model.finding import Finding
+from harness.model.output import RunOutput
+
+
+def summary(output: RunOutput) -> str:
+    """Return the end of a run as lines of text."""
+    lines = ["", *_suites(output), *_checked(output), *_findings(output.findings)]
+    lines += [f"note: {note}" for note in output.notes]
+    if output.interrupted:
+        lines.append("interrupted: what is above was run until then")
+    if output.canary is False:
+        lines.append("racewash: the sanitizer did not report the defect planted for it, so this run proves nothing; "
+                     "`racewash doctor` says what this machine lacks")  # fmt: skip
+    lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
+    return "\n".join(lines)
+
+
+def _suites(output: RunOutput) -> list[str]:
+    rows = [("suite", "executions", "operations", "operations/s")]
+    rows += [
+        (suite.name, f"{suite.executions:,}", f"{suite.operations:,}", f"{suite.operations_per_second:,.0f}")
+        for suite in output.suites
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return ["  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3))]) for row in rows]
+
+
+def _checked(output: RunOutput) -> list[str]:
+    checks: dict[str, int] = {}
+    for suite in output.suites:
+        for name, count in suite.invariants.items():
+            checks[name] = checks.get(name, 0) + count
+    made = {name: checks[name] for name in sorted(checks, key=_by_number) if checks[name]}
+    if not made:
+        return ["no invariant was checked"]
+    return [f"checked {sum(made.values()):,} times in {output.seconds:.1f} s: {', '.join(made)}"]
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    return name[:1], int(name[1:]) if name[1:].isdigit() else 0
+
+
+def _findings(findings: tuple[Finding, ...]) -> list[str]:
+    if not findings:
+        return ["nothing found"]
+    lines = [f"{len(findings)} finding{'s' if len(findings) > 1 else ''}:"]
+    for finding in findings:
+        times = f" ({finding.count} times)" if finding.count > 1 else ""
+        lines.append(f"- {finding.kind} in {finding.suite}{times}: {finding.message}")
+        for place in finding.locations[:4]:
+            lines.append(f"    {place.file}:{place.line}" + (f" in {place.function}" if place.function else ""))
+        if finding.bundle:
+            lines.append(f"    {finding.bundle}")
+    return lines

@@ -1,0 +1,96 @@
+"""`racewash list`: the suites, planted defects and invariants that are installed, and the findings of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from harness.builds import sources
+from harness.cli._options import echo_json
+from harness.generate import discover
+from harness.model.documents import Defect, Invariant, parse_defect, parse_invariants
+from harness.model.finding import Finding
+from harness.model.output import ListOutput, SuiteLine
+from harness.model.problem import Problem
+from harness.store import store_findings
+from harness.version import VERSION
+
+TOPICS = ("suites", "defects", "invariants", "findings")
+
+
+@click.command(name="list", epilog="Example: racewash list suites")
+@click.argument("topic", type=click.Choice(TOPICS), required=False)
+@click.option("--store", type=click.Path(path_type=Path), default=".racewash", show_default=True,
+              help="Whose findings are listed.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_topics(topic: str | None, store: Path, as_json: bool) -> None:
+    """List one TOPIC, or all: suites, planted defects, invariants, the findings of the store."""
+    wanted = TOPICS if topic is None else (topic,)
+    output = ListOutput(
+        command="list",
+        version=VERSION,
+        suites=_suites() if "suites" in wanted else None,
+        defects=_defects() if "defects" in wanted else None,
+        invariants=_invariants() if "invariants" in wanted else None,
+        findings=tuple(store_findings(store)) if "findings" in wanted else None,
+    )
+    if as_json:
+        echo_json(output)
+        return
+    parts = [_text(name, rows) for name in TOPICS if (rows := _rows(output, name)) is not None]
+    click.echo("\n\n".join(parts))
+
+
+def _suites() -> tuple[SuiteLine, ...]:
+    return tuple(
+        SuiteLine(name=suite.name, purpose=suite.purpose, invariants=suite.invariants, modes=suite.modes)
+        for suite in discover().values()
+    )
+
+
+def _defects() -> tuple[Defect, ...]:
+    defects = []
+    for path in sorted((sources() / "native" / "defects").glob("*.patch")):
+        try:
+            defects.append(parse_defect(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise Problem(f"{path} is no defect: {error}") from error
+    return tuple(defects)
+
+
+def _invariants() -> tuple[Invariant, ...]:
+    path = sources() / "docs" / "invariants.md"
+    try:
+        return parse_invariants(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Problem(f"{path} is missing from the installation of racewash: install it again") from error
+
+
+def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
+    """Return the lines of one topic, None when it was not asked for."""
+    if topic == "suites" and output.suites is not None:
+        return [(suite.name, suite.purpose) for suite in output.suites]
+    if topic == "defects" and output.defects is not None:
+        return [(one.name, one.suite, one.purpose) for one in output.defects]
+    if topic == "invariants" and output.invariants is not None:
+        return [(one.id, one.claim) for one in output.invariants]
+    if topic == "findings" and output.findings is not None:
+        return [_finding(one) for one in output.findings]
+    return None
+
+
+def _finding(finding: Finding) -> tuple[str, ...]:
+    return finding.fingerprint, finding.kind, finding.suite, finding.message, finding.bundle or ""
+
+
+def _text(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    """Return a title and its rows in columns; the last one is as long as it is."""
+    if not rows:
+        return f"{title}\n  none"
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
+    return "\n".join([title, *(f"  {line}" for line in lines)])

@@ -1,0 +1,16 @@
+"""The store: runs and findings on disk, written whole or not at all; nothing of it is ever deleted."""
+
+from __future__ import annotations
+
+from harness.store.read import newest_run, read_findings, read_run, store_findings
+from harness.store.write import RunStore, new_run, report_unfinished
+
+__all__ = [
+    "RunStore",
+    "new_run",
+    "newest_run",
+    "read_findings",
+    "read_run",
+    "report_unfinished",
+    "store_findings",
+]

@@ -1,0 +1,122 @@
+"""Write runs and their findings: an intent before the first worker starts, a bundle as soon as something is found.
+
+`<root>/runs/<UTC>-<seed>/` holds intent.json, then findings/<fingerprint>/ (finding.json, stderr.txt, and what else the
+finder hands over), then run.json. A folder with an intent, without run.json, whose process is gone is a run in which
+racewash itself died: the next start says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from harness.model.finding import Finding
+from harness.model.problem import Problem
+from harness.store.disk import TEMPORARY, make_folder, write_file, write_folder
+
+FORMAT = 1
+RUNS, RUN, INTENT, FINDINGS, FINDING, REPORTED = (
+    "runs", "run.json", "intent.json", "findings", "finding.json", "reported.json",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class RunStore:
+    """One run's folder. Its methods raise Problem when the disk refuses; what is there already stays whole."""
+
+    path: Path
+    _kept: dict[str, tuple[Finding, str]] = field(default_factory=dict)  # by fingerprint: as stored, and when found
+
+    def write_run(self, run: Mapping[str, Any]) -> None:
+        """Write run.json, by which the run counts as finished."""
+        with _telling(self.path):
+            write_file(self.path / RUN, _json(run))
+
+    def add_finding(self, finding: Finding, files: Mapping[str, bytes]) -> Path:
+        """Write a finding's bundle and return its folder; one known by its fingerprint only adds to the count."""
+        folder = self.path / FINDINGS / finding.fingerprint
+        known = self._kept.get(finding.fingerprint)
+        with _telling(self.path):
+            if known:
+                kept, when = replace(known[0], count=known[0].count + finding.count), known[1]
+                write_file(folder / FINDING, _finding_json(kept, when))
+            else:
+                kept, when = replace(finding, bundle=str(folder)), datetime.now(UTC).isoformat()
+                make_folder(folder.parent)
+                texts = {"stderr.txt": finding.report.encode(), **files}
+                write_folder(folder, {**texts, FINDING: _finding_json(kept, when)})
+        self._kept[finding.fingerprint] = (kept, when)
+        return folder
+
+
+def new_run(root: Path, seed: int, intent: Mapping[str, Any] | None = None) -> RunStore:
+    """Make a run's folder with its intent on disk. Raises Problem naming the store when it can't be written."""
+    me = psutil.Process()
+    record = {**(intent or {}), "seed": seed, "pid": me.pid, "started": me.create_time(), "host": socket.gethostname()}
+    with _telling(root):
+        make_folder(root / RUNS)
+        while True:
+            path = root / RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{seed}"
+            try:
+                write_folder(path, {INTENT: _json(record)})
+            except FileExistsError:
+                continue  # two runs of one seed in one microsecond: the next one is free
+            return RunStore(path)
+
+
+def report_unfinished(root: Path, notify: Callable[[str], None]) -> None:
+    """Say, once for each, which runs of the store ended because racewash itself died."""
+    for folder in sorted((root / RUNS).glob("*")):
+        intent = folder / INTENT
+        if folder.name.startswith(TEMPORARY) or not intent.is_file():
+            continue
+        if (folder / RUN).exists() or (folder / REPORTED).exists() or _alive(intent):
+            continue
+        notify(f"an earlier run was cut off before its end; what it had found by then is in {folder}")
+        with contextlib.suppress(OSError):  # new_run tells of a store that can't be written; twice said does no harm
+            write_file(folder / REPORTED, _json({}))
+
+
+def _alive(intent: Path) -> bool:
+    """True when the run's process may still be there; another machine's processes can't be looked up."""
+    try:
+        record = msgspec.json.decode(intent.read_bytes())
+        if record["host"] != socket.gethostname():
+            return True
+        return bool(abs(psutil.Process(record["pid"]).create_time() - record["started"]) < 1)
+    except psutil.NoSuchProcess:
+        return False
+    except (OSError, KeyError, TypeError, msgspec.DecodeError, psutil.Error):
+        return True
+
+
+class _telling:
+    """Turns an OSError of writing into a Problem that names the store and what to do."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise Problem(
+                f"the store {self._place} can't be written: {reason}; make room or choose another with --store"
+            ) from error
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode({"format": FORMAT, **value}), indent=1) + b"\n"
+
+
+def _finding_json(finding: Finding, when: str) -> bytes:
+    return _json({**msgspec.to_builtins(finding), "found": when})

@@ -1,0 +1,94 @@
+"""What a run has brought so far: figures by suite, findings by fingerprint, each stored before it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from harness.model.finding import Finding
+from harness.model.outcome import Outcome, SuiteResult
+from harness.model.problem import Problem
+from harness.store import RunStore
+
+
+class Collector:
+    """Sums up executions and keeps findings. A store that fails is told once; nothing found is lost for it."""
+
+    def __init__(self, store: RunStore, suites: Iterable[str], notify: Callable[[str], None]) -> None:
+        self.suites = {name: SuiteResult(name) for name in suites}
+        self.notes: list[str] = []
+        self.cpu_seconds = 0.0
+        self._store = store
+        self._notify = notify
+        self._findings: dict[str, Finding] = {}
+        self._unstored: dict[str, tuple[Finding, Mapping[str, bytes]]] = {}  # its bundle could not be written
+        self._uncounted: dict[str, int] = {}  # met again, count not yet written
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, in the order in which they were found."""
+        return list(self._findings.values())
+
+    def note(self, sentence: str) -> None:
+        """Remember something that the user should know of the run, and say it now."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+            self._notify(sentence)
+
+    def add(self, suite: str, outcome: Outcome) -> None:
+        """Add an execution's figures to its suite's."""
+        result = self.suites[suite]
+        result.executions += 1
+        result.operations += outcome.ops
+        result.seconds += outcome.seconds
+        for name, count in outcome.checks.items():
+            result.invariants[name] = result.invariants.get(name, 0) + count
+        for name, count in outcome.codes.items():
+            result.codes[name] = result.codes.get(name, 0) + count
+        missing = len(outcome.latency) - len(result.latency)
+        result.latency += [0] * missing
+        for power, count in enumerate(outcome.latency):
+            result.latency[power] += count
+
+    def peak(self, suite: str, rss: int) -> None:
+        """Take note of a worker's resident bytes."""
+        self.suites[suite].peak_rss = max(self.suites[suite].peak_rss, rss)
+
+    def found(self, finding: Finding, files: Mapping[str, bytes]) -> None:
+        """Keep a finding: stored at once with its files when it is new, counted when it is known."""
+        name = finding.fingerprint
+        known = self._findings.get(name)
+        if known:
+            self._findings[name] = replace(known, count=known.count + finding.count)
+            self._uncounted[name] = self._uncounted.get(name, 0) + finding.count
+            return
+        self._findings[name] = finding
+        self._unstored[name] = (finding, files)
+        self._write(name)
+        place = self._findings[name].bundle or "not stored"
+        self._notify(f"found {finding.kind} in {finding.suite}: {finding.message} ({place})")
+
+    def flush(self) -> None:
+        """Write what has gathered since the last time: counts, and bundles that could not be written then."""
+        for name in [*self._unstored, *self._uncounted]:
+            self._write(name)
+
+    def finish(self) -> list[SuiteResult]:
+        """Write what is left and return the suites' results, each with its findings."""
+        self.flush()
+        for result in self.suites.values():
+            result.findings = [finding for finding in self.findings if finding.suite == result.name]
+        return list(self.suites.values())
+
+    def _write(self, name: str) -> None:
+        try:
+            if name in self._unstored:
+                finding, files = self._unstored[name]
+                bundle = self._store.add_finding(finding, files)
+                self._findings[name] = replace(self._findings[name], bundle=str(bundle))
+                del self._unstored[name]
+            if name in self._uncounted:
+                self._store.add_finding(replace(self._findings[name], count=self._uncounted[name]), {})
+                del self._uncounted[name]
+        except Problem as problem:
+            self.note(str(problem))

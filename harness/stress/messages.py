@@ -1,0 +1,136 @@
+"""What supervisor and worker say to each other: msgpack in frames with a length, over a pipe each way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from harness.builds import Build, Target
+from harness.model.outcome import Outcome
+from harness.model.suite import Shape
+
+MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
+_LENGTH = 4
+
+
+class Job(msgspec.Struct, tag=True):
+    """First to a worker: what it loads, whose child it is, and the descriptor of the progress area."""
+
+    build: Build
+    parent: int
+    progress: int
+
+
+class Start(msgspec.Struct, tag=True):
+    """To a worker: run scenarios first, first + stride, ... of a suite until a deadline (monotonic time), at least one.
+
+    `suite` is pickled, by reference to its generator, as multiprocessing would send it: both ends are one program.
+    """
+
+    suite: bytes
+    seed: int
+    shape: Shape
+    first: int
+    stride: int
+    deadline: float
+
+
+class Ready(msgspec.Struct, tag=True):
+    """From a worker: the library is loaded and the canary's defect committed. `stderr`: bytes printed so far."""
+
+    target: Target
+    stderr: int
+
+
+class Begin(msgspec.Struct, tag=True):
+    """From a worker: scenario number `index` is about to be executed."""
+
+    index: int
+
+
+class Done(msgspec.Struct, tag=True):
+    """From a worker: it was executed. What was printed up to `stderr` belongs to it.
+
+    `peak_rss` is the worker's own since the suite's start. `operations` is set when something was violated.
+    """
+
+    index: int
+    outcome: Outcome
+    stderr: int
+    peak_rss: int
+    operations: bytes | None = None
+
+
+class Ended(msgspec.Struct, tag=True):
+    """From a worker: the suite's time is over; or not, but another process has to go on (`worn`)."""
+
+    worn: bool
+
+
+class Failed(msgspec.Struct, tag=True):
+    """From a worker, before it ends: an error of its own, a Problem's sentence or else a traceback."""
+
+    text: str
+    problem: bool
+
+
+FromWorker = Ready | Begin | Done | Ended | Failed
+ToWorker = Job | Start
+
+
+def encode(message: FromWorker | ToWorker) -> bytes:
+    """Return a message's frame."""
+    data = msgspec.msgpack.encode(message, enc_hook=_plain)
+    return len(data).to_bytes(_LENGTH, "little") + data
+
+
+class Frames:
+    """Puts a worker's messages together from whatever pieces the pipe gives."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._decoder = msgspec.msgpack.Decoder(FromWorker, dec_hook=_rich)
+
+    def feed(self, data: bytes) -> Iterator[FromWorker]:
+        """Yield the messages that are whole now."""
+        self._rest += data
+        while len(self._rest) >= _LENGTH:
+            end = _LENGTH + int.from_bytes(self._rest[:_LENGTH], "little")
+            if len(self._rest) < end:
+                return
+            message: FromWorker = self._decoder.decode(bytes(self._rest[_LENGTH:end]))
+            del self._rest[:end]
+            yield message
+
+
+def receive(file: BinaryIO) -> ToWorker | None:
+    """Return the next message to a worker, None when the supervisor has closed the pipe."""
+    head = file.read(_LENGTH)
+    if len(head) < _LENGTH:
+        return None
+    data = file.read(int.from_bytes(head, "little"))
+    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker, dec_hook=_rich)
+    return message
+
+
+def send(fd: int, message: FromWorker) -> None:
+    """Write a message to the supervisor, whole."""
+    data = memoryview(encode(message))
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def _rich(kind: type, value: Any) -> Any:
+    if issubclass(kind, Path):
+        return Path(value)
+    raise NotImplementedError(kind)
