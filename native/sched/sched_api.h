@@ -193,6 +193,7 @@ typedef struct rs_result {
     int64_t coverage;    /* different reads-from pairs */
     int64_t thread_max;  /* logical threads in one execution, the creating one included */
     int64_t nanoseconds;
+    int64_t cpu_nanoseconds; /* of this thread: what speed is measured by on a busy machine */
     int64_t invariant_checks[64]; /* sum over executions, by invariant */
     int64_t operations;  /* of programs, finished */
     uint64_t trace_hash; /* of the last execution */

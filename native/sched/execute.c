@@ -1,0 +1,141 @@
+/* Create, set up, run the programs' threads, judge, close, destroy: the same order as the real-thread driver's. */
+#include "execute.h"
+
+#include <string.h>
+
+#include "checker.h"
+#include "finding.h"
+#include "race.h"
+
+rs_tally tally RS_STATE;
+static rw_thread *contexts[FIBER_MAX] RS_STATE;
+
+/* ---- The plan ---- */
+
+static bool program_fits(const rw_target *target, const rw_program *program) {
+    for (int32_t i = 0; i < program->op_cnt; i++) {
+        if (program->ops[i].code < 0 || program->ops[i].code >= target->op_cnt) {
+            return false;
+        }
+    }
+    return program->op_cnt >= 0;
+}
+
+const char *execute_fault(const rw_target *target, const rw_plan *plan) {
+    if (target->abi != RW_TARGET_ABI) {
+        return "the target speaks another version of the ABI than the runtime";
+    }
+    if (plan->thread_cnt < 1 || plan->thread_cnt > FIBER_MAX - 2) {
+        return "the number of threads is not between 1 and 253";
+    }
+    if (plan->program_cnt < 1 || plan->rounds < 1) {
+        return "the plan has no program, or no round of it";
+    }
+    bool fits = program_fits(target, &plan->setup);
+    for (int32_t i = 0; i < plan->program_cnt; i++) {
+        fits = fits && program_fits(target, &plan->programs[i]);
+    }
+    return fits ? NULL : "a program has an operation that the target does not know";
+}
+
+/* ---- Threads ---- */
+
+static void run_program(rw_thread *context, const rw_program *program, int32_t rounds) {
+    int64_t (*run)(rw_thread *, const rw_op *) = rt.target->run;
+    for (int32_t round = 0; round < rounds; round++) {
+        for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
+            (void)run(context, op);
+            rt.cur->ops++;
+        }
+    }
+}
+
+static void *program_main(void *arg) {
+    int32_t i = (int32_t)(intptr_t)arg;
+    const rw_plan *plan = rt.plan;
+    contexts[i] = rt.target->attach(rt.core, i);
+    if (contexts[i] == NULL) {
+        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target had no room for a thread's context");
+        sched_end();
+    }
+    run_program(contexts[i], &plan->programs[i % plan->program_cnt], plan->rounds);
+    return NULL;
+}
+
+static bool run_setup(void) {
+    const rw_program *setup = &rt.plan->setup;
+    if (setup->op_cnt == 0) {
+        return true;
+    }
+    rw_thread *context = rt.target->attach(rt.core, 0);
+    if (context == NULL) {
+        return false;
+    }
+    run_program(context, setup, 1);
+    rt.target->detach(context);
+    return true;
+}
+
+static void join_one(rs_fiber *f) {
+    while (f->state != FIBER_DONE) {
+        sched_block(f, "the end", f->tid, 0);
+    }
+    race_joined(f);
+    rt.operations += (uint64_t)f->ops;
+}
+
+static void run_threads(void) {
+    int32_t cnt = rt.plan->thread_cnt;
+    for (intptr_t i = 0; i < cnt; i++) {
+        rs_point(RS_P_THREAD, 0);
+        contexts[i] = NULL;
+        sched_spawn(program_main, (void *)i);
+    }
+    checker_start();
+    for (int32_t i = 0; i < cnt; i++) {
+        join_one(rt.fibers[i + 1]);
+    }
+    checker_finish();
+    for (int32_t i = 0; i < cnt; i++) {
+        rt.target->detach(contexts[i]);
+    }
+}
+
+/* ---- Judgement ---- */
+
+static void collect(void) {
+    static rw_violation violations[RW_MAX_VIOLATIONS] RS_STATE;
+    int32_t cnt = rt.target->violations(rt.core, violations, RW_MAX_VIOLATIONS);
+    for (int32_t i = 0; i < cnt && i < RW_MAX_VIOLATIONS; i++) {
+        finding_violation(&violations[i]);
+    }
+    for (int32_t i = 0; i < rt.target->invariant_cnt && i < RW_MAX_INVARIANTS; i++) {
+        tally.checks[i] += rt.target->checks(rt.core, i);
+    }
+}
+
+void *execute_plan(void *arg) {
+    (void)arg;
+    const rw_target *target = rt.target;
+    char why[RW_TEXT_LEN] = "";
+    tally.whole = false;
+    rt.core = target->create(rt.plan->params, rt.plan->param_cnt, 0, why, sizeof why);
+    if (rt.core == NULL) {
+        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target refused to create a core: %s", why);
+        return NULL;
+    }
+    if (!run_setup()) {
+        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target had no room for the set-up's context");
+        return NULL;
+    }
+    run_threads();
+    if (rt.check_every > 0) {
+        target->check(rt.core, RW_INSTANT);
+    }
+    target->check(rt.core, RW_QUIESCENT);
+    target->close(rt.core);
+    collect();
+    target->destroy(rt.core);
+    tally.whole = true;
+    return NULL;
+}

@@ -1,0 +1,245 @@
+/* Judges accesses: is each ordered after all earlier ones that it conflicts with? */
+#include <string.h>
+
+#include "explain.h"
+#include "finding.h"
+#include "race_private.h"
+
+static inline bool before(uint32_t epoch) {
+    return epoch <= rt.vc[epoch & TID_MASK];
+}
+
+typedef struct access { /* the one being judged */
+    uintptr_t granule;
+    uint8_t mask;
+    bool write, atomic;
+    uint32_t size;
+    uintptr_t addr, pc;
+} access;
+
+static RS_COLD void report(const access *a, uint32_t epoch, uint8_t mask, bool write, bool atomic) {
+    rs_where now, then;
+    int32_t tid = (int32_t)(epoch & TID_MASK);
+    race.shared_words++;
+    where_now(&now, a->pc, "%s%s of %u bytes", a->atomic ? "atomic " : "", a->write ? "write" : "read", a->size);
+    if (!explain_access(&then, a->granule, epoch, mask, write, atomic)) {
+        memset(&then, 0, sizeof then);
+        then.tid = tid;
+        strcpy(then.what, write ? (atomic ? "atomic write" : "write") : (atomic ? "atomic read" : "read"));
+    }
+    char me[16], other[16];
+    finding_note(RS_F_RACE, a->addr, &now, &then, NULL, "data race: %s by %s is not ordered after the %s by %s",
+                 now.what, rs_thread_text(rt.cur->tid, me), then.what, rs_thread_text(tid, other));
+}
+
+/* ---- Rich granules ---- */
+
+static shadow_rich *rich_at(uint32_t word) {
+    uint32_t record = word >> 8;
+    return (word & TID_MASK) == RICH_TAG && record >= race.first_record
+               ? (shadow_rich *)(POOL_BASE + (uint64_t)(record - race.first_record) * POOL_UNIT)
+               : NULL;
+}
+
+static void add_entry(shadow_rich *r, uint32_t epoch, uint8_t mask, bool write) {
+    if (epoch == 0 || (epoch & TID_MASK) == RICH_TAG) {
+        return; /* never accessed, or the record of an earlier execution */
+    }
+    if (r->entry_cnt == r->entry_max) {
+        shadow_entry *more = race_pool((uint64_t)r->entry_max * 2 * sizeof *more);
+        memcpy(more, r->entries, r->entry_cnt * sizeof *more);
+        r->entries = more;
+        r->entry_max *= 2;
+    }
+    r->entries[r->entry_cnt++] = (shadow_entry){.epoch = epoch, .mask = mask, .write = write};
+}
+
+static shadow_rich *rich_of(shadow_cell *cell) {
+    shadow_rich *r = rich_at(cell->word[0].w);
+    if (likely(r != NULL)) {
+        return r;
+    }
+    r = race_pool(sizeof *r);
+    r->entries = r->first;
+    r->entry_max = INLINE_ENTRIES;
+    if ((cell->word[0].w & TID_MASK) != RICH_TAG) {
+        for (int half = 0; half < 2; half++) {
+            uint8_t mask = half == 0 ? 0x0F : 0xF0;
+            add_entry(r, cell->word[half].w, mask, true);
+            add_entry(r, cell->word[half].r, mask, false);
+        }
+    }
+    uint32_t record = race.first_record + (uint32_t)(((uintptr_t)r - POOL_BASE) / POOL_UNIT);
+    cell->word[0].w = record << 8 | RICH_TAG;
+    return r;
+}
+
+static void judge_entries(const shadow_rich *r, const access *a) {
+    for (uint32_t i = 0; i < r->entry_cnt; i++) {
+        const shadow_entry *e = &r->entries[i];
+        if ((e->mask & a->mask) != 0 && (a->write || e->write) && !before(e->epoch)) {
+            report(a, e->epoch, e->mask, e->write, false);
+        }
+    }
+}
+
+static void judge_atomics(const shadow_rich *r, const access *a) {
+    if ((r->atomic_mask & a->mask) == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < race.stride; i++) {
+        if (r->writes[i] != 0 && !before(r->writes[i])) {
+            report(a, r->writes[i], r->atomic_mask, true, true);
+        } else if (a->write && r->reads[i] != 0 && !before(r->reads[i])) {
+            report(a, r->reads[i], r->atomic_mask, false, true);
+        }
+    }
+}
+
+/* A later access that is unordered with a dropped entry is unordered with the new one too, and conflicts with it. */
+static void replace_entries(shadow_rich *r, const access *a) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->entry_cnt; i++) {
+        shadow_entry e = r->entries[i];
+        bool covered = (e.mask & ~a->mask) == 0 && (a->write || !e.write) && before(e.epoch);
+        r->entries[kept] = e;
+        kept += !covered;
+    }
+    r->entry_cnt = kept;
+    add_entry(r, rt.epoch, a->mask, a->write);
+}
+
+static void rich_access(shadow_cell *cell, const access *a) {
+    shadow_rich *r = rich_of(cell);
+    for (uint32_t i = 0; i < r->entry_cnt; i++) {
+        const shadow_entry *e = &r->entries[i];
+        if (e->epoch == rt.epoch && (a->mask & ~e->mask) == 0 && e->write >= a->write) {
+            return;
+        }
+    }
+    judge_entries(r, a);
+    judge_atomics(r, a);
+    replace_entries(r, a);
+}
+
+void race_atomic(uintptr_t addr, uint32_t size, bool reads, bool writes, int order, uintptr_t pc) {
+    shadow_cell *cell = shadow_of(addr);
+    if (cell == NULL || rt.vc == NULL) {
+        return;
+    }
+    uint32_t in_granule = size < 8 ? size : 8;
+    access a = {.granule = addr & ~(uintptr_t)7,
+                .mask = (uint8_t)(((1u << in_granule) - 1) << (addr & 7)),
+                .write = writes,
+                .atomic = true,
+                .size = size,
+                .addr = addr,
+                .pc = pc};
+    shadow_rich *r = rich_of(cell);
+    if (r->writes == NULL) {
+        r->writes = race_clock();
+        r->reads = race_clock();
+    }
+    judge_entries(r, &a);
+    r->atomic_mask |= a.mask;
+    (writes ? r->writes : r->reads)[rt.cur->tid] = rt.epoch;
+    race_synchronise(r, reads, writes, order);
+}
+
+/* ---- Words ---- */
+
+/* Ordered after what the word has seen; false: only a rich granule can say it. */
+static inline bool word_access(shadow_word *word, const access *a, uint8_t mask) {
+    if (unlikely(!before(word->w))) {
+        report(a, word->w, mask, true, false);
+    }
+    if (a->write) {
+        if (unlikely(!before(word->r))) {
+            report(a, word->r, mask, false, false);
+        }
+        word->w = rt.epoch;
+        word->r = 0;
+        return true;
+    }
+    if (unlikely(!before(word->r))) {
+        return false;
+    }
+    word->r = rt.epoch;
+    return true;
+}
+
+static RS_COLD void forget_record(shadow_cell *cell) {
+    memset(cell, 0, sizeof *cell);
+}
+
+static void granule_access(shadow_cell *cell, const access *a) {
+    if ((cell->word[0].w & TID_MASK) == RICH_TAG) {
+        if (rich_at(cell->word[0].w) != NULL) {
+            rich_access(cell, a);
+            return;
+        }
+        forget_record(cell);
+    }
+    bool low = (a->mask & 0x0F) != 0, high = (a->mask & 0xF0) != 0;
+    bool words = (!low || (a->mask & 0x0F) == 0x0F) && (!high || (a->mask & 0xF0) == 0xF0);
+    if (!words || (low && !word_access(&cell->word[0], a, 0x0F)) || (high && !word_access(&cell->word[1], a, 0xF0))) {
+        rich_access(cell, a);
+    }
+}
+
+/* The running thread has already done as much to these words, in this epoch. */
+static inline bool same_epoch(const shadow_cell *cell, uint8_t mask, bool write) {
+    uint32_t e = rt.epoch;
+    bool low = cell->word[0].w == e || (!write && cell->word[0].r == e);
+    bool high = cell->word[1].w == e || (!write && cell->word[1].r == e);
+    return (low || (mask & 0x0F) == 0) && (high || (mask & 0xF0) == 0) && (cell->word[0].w & TID_MASK) != RICH_TAG;
+}
+
+void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+    shadow_cell *cell = shadow_of(addr);
+    if (unlikely(cell == NULL)) {
+        rt.foreign++;
+        return;
+    }
+    uint8_t mask = (uint8_t)(((1u << size) - 1) << (addr & 7)); /* size 8: all ones */
+    if (same_epoch(cell, mask, write) || unlikely(rt.vc == NULL)) {
+        return;
+    }
+    access a = {.granule = addr & ~(uintptr_t)7, .mask = mask, .write = write, .size = size, .addr = addr, .pc = pc};
+    granule_access(cell, &a);
+}
+
+/* ---- Ranges ---- */
+
+void race_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) {
+    if (rt.vc == NULL || bytes == 0 || shadow_of(addr) == NULL || shadow_of(addr + bytes - 1) == NULL) {
+        rt.foreign++;
+        return;
+    }
+    access a = {.write = write, .size = (uint32_t)bytes, .addr = addr, .pc = pc};
+    for (uintptr_t at = addr, end = addr + bytes; at < end; at = (at & ~(uintptr_t)7) + 8) {
+        uint64_t first = at & 7, last = end - (at - first) < 8 ? end - (at - first) : 8;
+        a.granule = at - first;
+        a.mask = (uint8_t)(0xFFu << first & 0xFFu >> (8 - last));
+        a.addr = at;
+        shadow_cell *cell = shadow_of(at);
+        if (!same_epoch(cell, a.mask, write)) {
+            granule_access(cell, &a);
+        }
+    }
+}
+
+void race_alloc(uintptr_t addr, uint64_t bytes) {
+    if (rt.vc == NULL) {
+        return;
+    }
+    shadow_cell *cell = shadow_of(addr), *end = shadow_of(addr + bytes - 1) + 1;
+    shadow_cell made = {{{rt.epoch, 0}, {rt.epoch, 0}}};
+    while (cell < end) {
+        *cell++ = made;
+    }
+}
+
+void race_free(uintptr_t addr, uint64_t bytes, uintptr_t pc) {
+    race_range(addr, bytes, true, pc);
+}
