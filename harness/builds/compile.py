@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
 # The runtime's: functions that it intercepts, symbols that the library shows, the folder of its own code under test.
 WRAPPED, EXPORTS, WORKLOADS = "wrap.txt", "exports.map", "workload"
 _INTERCEPTED = "objects/intercepted.o"
+_ASSEMBLY = f"_{platform.machine()}.S"  # of this machine; the files for others have another name
 _AT_ONCE = 2
 
 
@@ -36,10 +38,10 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     """
     native = root / "native"
     target = _relative(source_files(native), root, ".c")
-    more = _relative(runtime_files(native), root, ".c", ".S") if recipe.scheduled else []
+    more = _relative(runtime_files(native), root, ".c", _ASSEMBLY) if recipe.scheduled else []
     workloads = [file for file in more if file.parent.name == WORKLOADS]  # code under test like any other
     runtime = [file for file in more if file not in workloads]
-    if any(file.name == UNINSTRUMENTED for file in runtime):  # the runtime's own answer to the seam
+    if runtime:  # it has its own answer to the seam
         target = [file for file in target if file.name != UNINSTRUMENTED]
     objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *more]}
     (root / "objects").mkdir()
@@ -74,7 +76,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
 
 
 def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:
-    return [path.relative_to(root) for path in files if path.suffix in suffixes]
+    return [path.relative_to(root) for path in files if path.name.endswith(suffixes)]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

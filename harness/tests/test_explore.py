@@ -445,6 +445,6 @@ def test_the_command_to_explore_again_has_every_option() -> None:
                              store=Path("a b"), hang_after=1.0, patches=(Path("x.patch"),))  # fmt: skip
     assert command(request, 5) == (
         "racewash explore map --seconds 2.5 --strategy pct --depth 4 --preemption-bound 3 --check-every 7 "
-        "--step-bound 9 --jobs 2 --threads 4 --ops 9 --layout before --store 'a b' --hang-after 1 --seed 5 --plain-points --no-races "
-        "--patch x.patch"
+        "--step-bound 9 --jobs 2 --threads 4 --ops 9 --layout before --store 'a b' --hang-after 1 --seed 5 "
+        "--plain-points --no-races --patch x.patch"
     )
