@@ -122,7 +122,7 @@ def output_of(result: ExploreResult) -> ExploreOutput:
         command="explore",
         version=VERSION,
         build=result.build.identity,
-        target="kvcache",
+        target=result.target,
         strategy=request.options.strategy,
         layout=str(request.layout),
         threads=request.threads,

@@ -77,7 +77,7 @@ class Campaign:
         result.seconds += batch.seconds
         for name, count in batch.checks.items():
             result.invariants[name] = result.invariants.get(name, 0) + count
-        self.figures.add(unit.suite, batch)
+        self.figures.add(unit.suite, unit.scenario.target, batch)
         self.symbols.look_up(pc for seen in batch.observations for stack in seen.stacks for pc in stack.pcs)
         for seen in batch.observations:
             if seen.kind:

@@ -26,10 +26,12 @@ class Figures:
     max_steps: int = 0
     shared_words: int = 0
     memory_model: str = ""
+    targets: set[str] = field(default_factory=set)
     _coverage: dict[str, int] = field(default_factory=dict)  # the largest of a suite's batches
 
-    def add(self, suite: str, batch: Batch) -> None:
+    def add(self, suite: str, target: str, batch: Batch) -> None:
         """Add a batch of a suite."""
+        self.targets.add(target)
         self.batches += 1
         self.exhausted += batch.exhausted
         self.points.update(batch.points)

@@ -35,6 +35,7 @@ class ExploreResult:
     suites: list[SuiteResult]
     findings: list[Finding]
     control: Control
+    target: str
     memory_model: str
     canary: bool | None
     missed: str
@@ -55,6 +56,7 @@ class ExploreResult:
             "cpu_seconds": self.cpu_seconds,
             "suites": [suite_record(suite) for suite in self.suites],
             "findings": [msgspec.to_builtins(finding) for finding in self.findings],
+            "target": self.target,
             "memory_model": self.memory_model,
             "controlled": list(CONTROLLED),
             "control": msgspec.to_builtins(self.control),

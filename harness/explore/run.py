@@ -111,7 +111,7 @@ def _slice(request: ExploreRequest, suites: tuple[Suite, ...]) -> int:
 def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> ExploreResult:
     """Write run.json; when the store refuses, the result says so and has everything."""
     collector, control = campaign.collector, campaign.figures.control()
-    if control.shared_words:
+    if control.shared_words and not any(finding.kind == "data-race" for finding in collector.findings):
         collector.note(
             f"threads shared {control.shared_words} words of memory without any point between them: what happens there "
             "has no schedule; --plain-points makes every access a point"
@@ -127,6 +127,7 @@ def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> E
         suites=suites,
         findings=collector.findings,
         control=control,
+        target=", ".join(sorted(campaign.figures.targets)),
         memory_model=campaign.figures.memory_model or campaign.request.options.memory_model,
         canary=campaign.canary,
         missed=campaign.missed,

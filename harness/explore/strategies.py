@@ -4,11 +4,12 @@ from __future__ import annotations
 
 STRATEGIES: dict[str, str] = {
     "portfolio": "bursty random, PCT of several depths, POS, SURW and guided in turn",
-    "random": "a random thread at each point, with a probability of switching drawn for each execution",
-    "pct": "random priorities with a few random change points (Burckhardt et al., ASPLOS 2010)",
-    "pos": "partial-order sampling: priorities drawn anew for racing operations (Yuan, Yang, Gu, CAV 2018)",
-    "surw": "selectively uniform random walk: threads weighted by the steps left to them (Zhao et al., ASPLOS 2025)",
-    "guided": "keeps schedules that reach new reads-from pairs and mutates them (Wolff et al., ASPLOS 2024)",
-    "dfs": "all schedules up to a preemption bound, with partial-order reduction (Flanagan, Godefroid, POPL 2005)",
+    "random": "a random walk with a switch probability: bursty by default, uniform with probability 1",
+    "pct": "random priorities, changed at d - 1 random points (Burckhardt and others, ASPLOS 2010)",
+    "pos": "partial-order sampling: random priorities of operations (Yuan, Yang, Gu, CAV 2018)",
+    "surw": "uniform over the orders of operations on selected objects (Zhao and others, ASPLOS 2025)",
+    "guided": "keeps schedules that reach new reads-from pairs and mutates them (after Wolff and others, ASPLOS 2024)",
+    "dfs": "all orders of conflicting operations up to a preemption bound (Flanagan, Godefroid, POPL 2005; "
+    "Musuvathi, Qadeer, PLDI 2007)",
 }
 MEMORY_MODELS: dict[str, str] = {"sc": "sequential consistency"}

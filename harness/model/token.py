@@ -26,7 +26,7 @@ MAX_SEEDED, MAX_LISTED = 120, 400  # characters
 _FORM_SEED, _FORM_LIST, _FORM_BUNDLE = 0, 1, 2
 _CHECK, _DIGEST, _PART, _HASH = 4, 3, 4, 16  # bytes: checksum, scenario digest, beginnings of build and finding, bundle
 # Names that take one byte, by their place, which never changes; others are spelt out.
-_STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "forced")
+_STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "force", "default")
 _MODELS = ("sc", "tso", "c11")
 _SPELT = 255
 _FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc")

@@ -56,7 +56,7 @@ def _places(seen: Observation, stacks: Sequence[tuple[Stack, list[Frame]]]) -> t
 def _message(seen: Observation, stacks: Sequence[tuple[Stack, list[Frame]]]) -> str:
     """The runtime's own sentence, or for a race and the like the accesses with their places."""
     if seen.invariant:
-        return f"{seen.invariant}: {seen.message}"
+        return f"{seen.invariant}: {seen.message.removeprefix(f'{seen.invariant}: ')}"
     sides = [f"{stack.what}{_at(frames)}" for stack, frames in stacks]
     if seen.kind == "data-race" and sides:
         return f"data race: {' against '.join(sides)}"

@@ -21,7 +21,7 @@ from harness.oracle import observed
 from harness.repro.trace import trace_lines
 from harness.stress.failure import RunFailed
 
-STRATEGY = "forced"
+STRATEGY = "force"
 _TRACED = 100_000
 
 

@@ -112,7 +112,7 @@ def test_choices_that_a_seed_makes_are_left_out() -> None:
     assert parsed.schedule == Schedule("pct", 5, (1, 2, 3, 4), None)
 
 
-@given(strategy=st.sampled_from(["dfs", "guided", "replay", "forced"]), listed=choices)
+@given(strategy=st.sampled_from(["dfs", "guided", "replay", "force", "default"]), listed=choices)
 def test_a_list_of_choices_comes_back_or_the_bundle_is_named(strategy: str, listed: tuple[Choice, ...]) -> None:
     token = token_of(repro(schedule=Schedule(strategy, 1, choices=listed)), HASH)
     parsed = parse_token(token)
