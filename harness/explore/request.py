@@ -59,7 +59,7 @@ def check(request: ExploreRequest) -> None:
             raise Problem(f"{name} is {seconds}, must be a number of seconds above 0")
     if request.executions is not None and request.seconds is not None:
         raise Problem("executions and seconds are two measures of the same: give one of them")
-    _range("executions", request.executions or 1, 1, MAX_SEED)
+    _range("executions", 1 if request.executions is None else request.executions, 1, MAX_SEED)
     _range("jobs", request.jobs, 1, MAX_PROCESSES)
     _range("threads", request.threads, 1, MAX_THREADS)
     _range("ops", request.ops, 1, MAX_OPS)

@@ -1,4 +1,8 @@
-"""Run what was recorded again, as often as asked, each time in a fresh process, and say how often it was seen."""
+"""Run what was recorded again, as often as asked, and say how often it was seen.
+
+On the build that showed it each try has a fresh process: nothing that was before may matter. On another build there are
+many tries with other seeds; they share a process until one of them ends it.
+"""
 
 from __future__ import annotations
 
@@ -69,15 +73,16 @@ def replay_with(launch: Launch, recorded: Recorded, request: ReplayRequest) -> R
     symbols = Symbols(build)
     found: dict[str, Finding] = {}
     seen, diverged, trace = 0, None, None
+    workers = _Workers(launch, recorded, request.hang_after, symbols, fresh=same)
     for number in range(tries):
         traced = TRACED if request.trace and number == 0 else 0
-        order = order_of(recorded, same, number, traced)
-        batch, findings = _try(launch, recorded, order, request.hang_after, symbols)
+        batch, findings = workers.run(order_of(recorded, same, number, traced))
         seen += any(finding.fingerprint.startswith(repro.fingerprint) for finding in findings)
         found.update({finding.fingerprint: finding for finding in findings})
         if number == 0:
             diverged = _divergence(recorded, batch)
             trace = trace_lines(batch.events, batch.event_count, symbols) if traced else None
+    workers.end()
     return ReplayResult(recorded, build, same, seen, tries, diverged, tuple(found.values()), trace, tuple(notes))
 
 
@@ -97,22 +102,38 @@ def order_of(recorded: Recorded, same_build: bool, number: int, trace: int = 0) 
     return Replay(recorded.scenario, repro.options, schedule.choices, seed, trace=trace)
 
 
-def _try(
-    launch: Launch, recorded: Recorded, order: ToWorker, seconds: float, symbols: Symbols
-) -> tuple[Batch, list[Finding]]:
-    """Obey one order in a fresh process; a process that dies of it is a finding."""
-    suite, seed = recorded.scenario.suite, recorded.repro.schedule.seed
-    child = Explorer(launch)
-    try:
-        batch = child.obey(order, seconds)
-    except WorkerEnded as ended:
-        return Batch("died", ""), [_death(ended, Death(suite, seed, "exploring", ended.text[-_TAIL:]), seconds)]
-    finally:
-        child.end()
-        child.close()
-    if batch.status in (BAD_REQUEST, NO_MEMORY):
-        raise Problem(f"it can't be replayed here: {batch.message or batch.status}")
-    return batch, [observed(seen, suite, symbols.frames) for seen in batch.observations if seen.kind]
+class _Workers:
+    """Runs one order after another; a process that dies of one is a finding, and the next order gets a new one."""
+
+    def __init__(self, launch: Launch, recorded: Recorded, seconds: float, symbols: Symbols, *, fresh: bool) -> None:
+        self._launch, self._seconds, self._symbols, self._fresh = launch, seconds, symbols, fresh
+        self._suite, self._seed = recorded.scenario.suite, recorded.repro.schedule.seed
+        self._child: Explorer | None = None
+
+    def run(self, order: ToWorker) -> tuple[Batch, list[Finding]]:
+        """Obey an order. Raises Problem when it can't be obeyed here."""
+        self._child = self._child or Explorer(self._launch)
+        alive = False
+        try:
+            batch = self._child.obey(order, self._seconds)
+            alive = True
+        except WorkerEnded as ended:
+            death = Death(self._suite, self._seed, "exploring", ended.text[-_TAIL:])
+            return Batch("died", ""), [_death(ended, death, self._seconds)]
+        finally:
+            if self._fresh or not alive:
+                self.end()
+        if batch.status in (BAD_REQUEST, NO_MEMORY):
+            self.end()
+            raise Problem(f"it can't be replayed here: {batch.message or batch.status}")
+        return batch, [observed(seen, self._suite, self._symbols.frames) for seen in batch.observations if seen.kind]
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._child:
+            self._child.end()
+            self._child.close()
+        self._child = None
 
 
 def _death(ended: WorkerEnded, death: Death, seconds: float) -> Finding:
