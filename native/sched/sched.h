@@ -120,9 +120,9 @@ typedef struct rs_runtime {
     uint8_t ready[FIBER_MAX];
     uint64_t wait_seq;
     uint64_t asked_at; /* step of the last decision */
-    uint64_t next_deadline, clock_ns, clock_step, clock_tick;
+    uint64_t next_deadline, clock_ns, clock_step;
     uint64_t chance; /* state of what rand() and the like give */
-    uint64_t clock_write; /* writes when the clock was read last */
+    uint64_t clock_reads, clock_alone, clock_switches; /* readings: all, and in a row by one thread */
     uint32_t spin_rounds;
     uint64_t writes;   /* rough count of writes, to see progress */
     uint64_t bound, check_at;
