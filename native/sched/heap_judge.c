@@ -13,7 +13,7 @@ extern char __start_rw_raw[] __attribute__((weak, visibility("hidden")));
 extern char __stop_rw_raw[] __attribute__((weak, visibility("hidden")));
 
 static bool allocators_own(uint8_t why, uintptr_t pc) {
-    return (why == HEAP_NOTED_GAP || why == HEAP_NOTED_FREE) && pc >= (uintptr_t)__start_rw_raw &&
+    return (why < 8 || why == HEAP_NOTED_GAP || why == HEAP_NOTED_FREE) && pc >= (uintptr_t)__start_rw_raw &&
            pc < (uintptr_t)__stop_rw_raw;
 }
 

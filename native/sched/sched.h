@@ -77,7 +77,7 @@ typedef struct rs_fiber {
     uint64_t last_write; /* step of its last write, lock operation, ... */
     uintptr_t spin_addr;
     uint64_t spin_value;
-    uint32_t spin_repeats, spin_loads;
+    uint32_t spin_repeats, spin_loads, spin_window;
     /* Race detector: its clock, and those of fences */
     uint32_t *vc, *fence_acquire, *fence_release;
     /* The thread's own */
@@ -194,7 +194,8 @@ rs_fiber *sched_spawn(void *(*start)(void *), void *arg); /* NULL: too many */
 rs_fiber *sched_spawn_apart(void *(*start)(void *), void *arg);
 /* One more step that is a choice among 0 .. n-1. */
 uint32_t sched_draw(uint32_t kind, uint32_t n);
-/* spin.c: the running, watched fiber has loaded a value. */
+/* spin.c: begin to watch; the running, watched fiber has loaded a value. */
+void spin_watch(rs_fiber *f);
 void spin_loaded(uintptr_t addr, uint64_t value);
 /* All runnable threads spin: false when that has lasted too long. */
 bool spin_all(void);
