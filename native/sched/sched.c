@@ -205,7 +205,7 @@ static void look_around(rs_fiber *f, uint64_t step) {
     if (rt.timed_cnt > 0) {
         expire_due();
     }
-    if (step - f->last_write > SPIN_LOADS && f->watched == 0) {
+    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0) {
         spin_watch(f);
         rt.mode |= MODE_WATCH;
     }
@@ -293,7 +293,7 @@ bool sched_block(const void *obj, const char *what, int32_t owner, uint64_t dead
         rt.timed_cnt++;
         rt.next_deadline = deadline < rt.next_deadline ? deadline : rt.next_deadline;
     }
-    f->last_write = rs_step();
+    rt.wrote_at = rs_step();
     f->watched = 0;
     if (unlikely(rt.checking)) {
         f->state = FIBER_BLOCKED;
@@ -456,7 +456,6 @@ void sched_begin(void) {
     rt.fair = rt.ending = rt.checking = false;
     rt.wait_seq = 0;
     rt.spin_rounds = 0;
-    rt.writes = 0;
     rt.chance = 0;
     rt.checker = NULL;
     rt.decisions = rt.switches = rt.preemptions = 0;
