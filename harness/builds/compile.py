@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.builds.compiler import Compiler
 from harness.builds.identity import source_files
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
+from harness.builds.scheduled import is_runtime, link_scheduled
 
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
 _AT_ONCE = 2
@@ -32,6 +33,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     whenever it is made, so that its hash tells which objects a library has.
     """
     files = [path.relative_to(root) for path in source_files(root / "native") if path.suffix == ".c"]
+    files = [file for file in files if not is_runtime(file)]
     objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in files}
     (root / "objects").mkdir()
 
@@ -50,8 +52,11 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     apart = [str(path) for file, path in objects.items() if file.name == UNINSTRUMENTED]
     archived = [str(path) for file, path in objects.items() if file.name != UNINSTRUMENTED]
     _run([compiler.tool("ar"), "rcsD", ARCHIVE, *archived], root)
-    link = [*compiler.command, *recipe.link, "-o", LIBRARY]
-    _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-lm"], root)
+    if recipe.kind == "sched":
+        link_scheduled(compiler, recipe, root, ARCHIVE, LIBRARY, _run)
+    else:
+        link = [*compiler.command, *recipe.link, "-o", LIBRARY]
+        _run([*link, "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *apart, "-lpthread", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()

@@ -11,12 +11,14 @@ import json
 import sys
 from pathlib import Path
 
+_SUFFIXES = (".c", ".h", ".S", ".txt", ".map")  # sources, and what the scheduled runtime is linked by
 _LEFT_OUT = ("tests", "defects")  # folders that no library is made of
 
 
 def source_files(native: Path) -> list[Path]:
-    """Return every C source and header a library is made of, in a fixed order."""
-    files = [path for path in native.rglob("*.[ch]") if path.relative_to(native).parts[0] not in _LEFT_OUT]
+    """Return every file of `native` that a library is made of, in a fixed order."""
+    files = [path for path in native.rglob("*") if path.suffix in _SUFFIXES]
+    files = [path for path in files if path.relative_to(native).parts[0] not in _LEFT_OUT]
     return sorted(files, key=lambda path: path.relative_to(native).as_posix())
 
 

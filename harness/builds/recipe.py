@@ -52,17 +52,19 @@ class Recipe:
 
 
 def recipe(kind: str, compiler: Compiler) -> Recipe:
-    """Return the recipe of a kind of build: native, tsan or asan."""
+    """Return the recipe of a kind of build: native, tsan, asan or sched."""
     runtime = ("-shared-libsan",) if compiler.family == "clang" else ()
     if kind == "native":
         return Recipe(kind, _COMMON, _COMMON, _LINK)
+    instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
+    if kind == "sched":  # the very same objects; what answers them is native/sched
+        return Recipe(kind, instrumented, _COMMON, (*_LINK, "-Wl,-z,now"))
     if kind == "tsan":
-        instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
         return Recipe(kind, instrumented, _COMMON, ("-fsanitize=thread", *runtime, *_LINK), "tsan")
     if kind == "asan":
         flags = (*_COMMON, *_ADDRESS)
         return Recipe(kind, flags, flags, ("-fsanitize=address,undefined", *runtime, *_LINK), "asan")
-    raise Problem(f"there is no build {kind!r}: use native, tsan or asan")
+    raise Problem(f"there is no build {kind!r}: use native, tsan, asan or sched")
 
 
 def runtime_library(kind: str, compiler: Compiler) -> Path:

@@ -6,8 +6,8 @@
  * some time they go on anyhow, and when nobody but spinners is left all of them do, and only when that has happened many times in a row, with no write in
  * between and no deadline to wait for, it is called a livelock.
  */
-#include "sched.h"
 #include "finding.h"
+#include "sched.h"
 
 /* A loop with more loads than this between two visits of its anchor is not seen; the first anchors are given up sooner. */
 enum { ANCHOR_FIRST = 32, ANCHOR_LAST = 1 << 14 };

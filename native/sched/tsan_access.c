@@ -128,11 +128,8 @@ RS_HOOK void __tsan_func_exit(void) {
     }
 }
 
-RS_HOOK void __tsan_init(void) {
-}
+RS_HOOK void __tsan_init(void) {}
 
-RS_HOOK void __tsan_ignore_thread_begin(void) {
-}
+RS_HOOK void __tsan_ignore_thread_begin(void) {}
 
-RS_HOOK void __tsan_ignore_thread_end(void) {
-}
+RS_HOOK void __tsan_ignore_thread_end(void) {}
