@@ -12,12 +12,13 @@ from pathlib import Path
 from harness.builds.compiler import Compiler
 from harness.builds.identity import RUNTIME, runtime_files, source_files
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
+from harness.model.problem import Problem
 
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
 # The runtime's: functions that it intercepts, symbols that the library shows, the folder of its own code under test.
 WRAPPED, EXPORTS, WORKLOADS = "wrap.txt", "exports.map", "workload"
 _INTERCEPTED = "objects/intercepted.o"
-_ASSEMBLY = f"_{platform.machine()}.S"  # of this machine; the files for others have another name
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _AT_ONCE = 2
 
 
@@ -38,7 +39,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     """
     native = root / "native"
     target = _relative(source_files(native), root, ".c")
-    more = _relative(runtime_files(native), root, ".c", _ASSEMBLY) if recipe.scheduled else []
+    more = _relative(runtime_files(native), root, ".c", _assembly()) if recipe.scheduled else []
     workloads = [file for file in more if file.parent.name == WORKLOADS]  # code under test like any other
     runtime = [file for file in more if file not in workloads]
     if runtime:  # it has its own answer to the seam
@@ -73,6 +74,14 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()
+
+
+def _assembly() -> str:
+    """Return how the name of the runtime's assembly for this machine ends."""
+    machine = _MACHINES.get(platform.machine().lower())
+    if machine is None:
+        raise Problem(f"the scheduled runtime has no fiber switch for {platform.machine()}: use x86-64 or aarch64")
+    return f"_{machine}.S"
 
 
 def _relative(files: Sequence[Path], root: Path, *suffixes: str) -> list[Path]:

@@ -19,7 +19,12 @@ from harness.model.scenario import Scenario
 LATENCY_EVERY = 16
 _MAX_CELLS = 4096
 # How a library names its instrumentation, and a function that only the sanitizer's run time has.
-_INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "asan": ("address", "__asan_init")}
+_INSTRUMENTATION = {
+    "native": ("none", ""),
+    "tsan": ("thread", "__tsan_init"),
+    "asan": ("address", "__asan_init"),
+    "sched": ("thread", ""),
+}
 
 
 @functools.cache

@@ -12,6 +12,7 @@ static kv_rc init_flat(handle_array *ha, kv_thread *t) {
 
 static kv_rc init_segmented(handle_array *ha, kv_thread *t, uint32_t per_block) {
     ha->per_block = per_block != 0 ? per_block : HA_BLOCK_BYTES / KV_HANDLE_BYTES_SEGMENTED;
+    ha->inverse = UINT64_MAX / ha->per_block;
     ha->block_cnt = (uint32_t)(((uint64_t)ha->max + ha->per_block - 1) / ha->per_block);
     ha->blocks = la_zalloc(ha->la, t, 0, LA_CTX_DEFAULT, KV_L_MB_HANDLE, (size_t)ha->block_cnt * sizeof *ha->blocks);
     return ha->blocks == NULL ? KV_NO_MEMORY : KV_OK;
@@ -96,8 +97,11 @@ kv_handle *ha_at(handle_array *ha, uint64_t idx) {
     if (ha->layout == KV_HANDLES_FLAT) {
         return (kv_handle *)(void *)(ha->flat + idx * KV_HANDLE_BYTES_FLAT);
     }
-    kv_handle *block = at_load(&ha->blocks[idx / ha->per_block], acquire);
-    return block == NULL ? NULL : block + idx % ha->per_block;
+    /* idx / per_block, exact for all 32-bit indexes and blocks of less than 2^31: the inverse is too small by less than
+     * one part in 2^64 / per_block, which idx + 1 in place of idx outweighs without reaching the next block. */
+    uint64_t b = (uint64_t)((unsigned __int128)ha->inverse * (idx + 1) >> 64);
+    kv_handle *block = at_load(&ha->blocks[b], acquire);
+    return block == NULL ? NULL : block + (idx - b * ha->per_block);
 }
 
 uint64_t ha_index(const handle_array *ha, const kv_handle *h) {

@@ -17,6 +17,7 @@ typedef struct handle_array {
     uint32_t max;       /* handles */
     uint32_t per_block; /* handles per block (segmented) */
     uint32_t block_cnt; /* ceil(max / per_block) */
+    uint64_t inverse;   /* (2^64 - 1) / per_block: ha_at multiplies, a traversal would wait for its divisions */
     char *flat;         /* flat: handles, then (behind them) the pool's slots */
     _Atomic(kv_handle *) *blocks; /* segmented: block pointers, null until published */
 } handle_array;

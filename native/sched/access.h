@@ -5,15 +5,15 @@
 #include "heap.h"
 #include "race.h"
 
+/* Everything that an access may need; the fast path has seen that it needs something. */
 void access_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc);
 void access_range_slow(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc);
 
 /* One plain access that doesn't cross a granule, or an aligned one of 16 bytes. */
 static inline void access_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     rt.plain++;
-    heap_check(addr, size, write, pc);
-    if (rt.mode != 0) {
-        if (likely(rt.mode == MODE_RACE) && size <= 8) {
+    if (unlikely(rt.mode != 0 || !heap_open(addr, size, write))) {
+        if (likely(rt.mode == MODE_RACE) && size <= 8 && heap_open(addr, size, write)) {
             race_plain(addr, size, write, pc);
         } else {
             access_slow(addr, size, write, pc);

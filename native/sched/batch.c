@@ -280,8 +280,7 @@ static void calibrate(batch *b) {
 
 static uint32_t modes_of(const batch *b) {
     bool guided = b->strategy == &strategy_guided || b->strategy == &strategy_portfolio;
-    return (guided || (rt.flags & RS_COVERAGE) != 0 ? MODE_COVER : 0) |
-           (rs_settings.events != NULL ? MODE_TRACE : 0);
+    return (guided || (rt.flags & RS_COVERAGE) != 0 ? MODE_COVER : 0) | (rs_settings.events != NULL ? MODE_TRACE : 0);
 }
 
 RW_EXPORT int32_t rs_explore(const rw_target *target, const rw_plan *plan, const rs_options *options, rs_result *out) {

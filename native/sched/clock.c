@@ -1,19 +1,19 @@
 /* Virtual time: it moves with the points, with every reading, and to the next deadline when nobody can run.
  *
- * A loop that only waits for time to pass would need millions of readings at the usual tick. As long as nobody writes
- * anything between two readings, the tick doubles, so that such a loop ends after a few dozen.
+ * A loop that waits for time to pass would need millions of readings at the usual tick. After some readings by one thread with
+ * no other running in between, the tick doubles with each further one; and it doubles with every few hundred readings of
+ * an execution, for loops that wait in turn.
  */
 #include "sched.h"
 
-enum { POINT_NS = 10, TICK_NS = 1000 };
+enum { POINT_NS = 10, TICK_NS = 1000, ALONE = 32, READINGS = 256, DOUBLINGS = 20 };
 static const uint64_t EPOCH_NS = UINT64_C(1000000000000000); /* not zero, as a real clock would not be */
-static const uint64_t TICK_MAX_NS = UINT64_C(1000000000);
 
 void clock_begin(void) {
     rt.clock_ns = EPOCH_NS;
     rt.clock_step = 0;
-    rt.clock_tick = TICK_NS;
-    rt.clock_write = 0;
+    rt.clock_reads = rt.clock_alone = 0;
+    rt.clock_switches = 0;
     rt.next_deadline = UINT64_MAX;
 }
 
@@ -32,9 +32,9 @@ uint64_t clock_now(void) {
         return clock_peek();
     }
     rs_point(RS_P_CLOCK, 0);
-    bool idle = rt.writes == rt.clock_write;
-    rt.clock_tick = !idle ? TICK_NS : rt.clock_tick < TICK_MAX_NS ? rt.clock_tick * 2 : TICK_MAX_NS;
-    rt.clock_write = rt.writes;
-    clock_advance_to(clock_peek() + rt.clock_tick);
+    rt.clock_alone = rt.clock_switches == rt.switches ? rt.clock_alone + 1 : 0;
+    rt.clock_switches = rt.switches;
+    uint64_t doublings = rt.clock_reads++ / READINGS + (rt.clock_alone > ALONE ? rt.clock_alone - ALONE : 0);
+    clock_advance_to(clock_peek() + ((uint64_t)TICK_NS << (doublings < DOUBLINGS ? doublings : DOUBLINGS)));
     return rt.clock_ns;
 }

@@ -27,12 +27,13 @@ static struct {
 static bool make_room(void) {
     if (races.objects == NULL) {
         uint64_t bytes = OBJECTS * sizeof(object), clocks = (UINT64_C(1) << 20) * sizeof *races.clocks;
-        void *p = mmap(NULL, bytes + clocks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *p =
+            mmap(NULL, bytes + clocks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (p == MAP_FAILED) {
             return false;
         }
         races.objects = p;
-        races.clocks = (int32_t(*)[THREADS])(void *)((char *)p + bytes);
+        races.clocks = (int32_t (*)[THREADS])(void *)((char *)p + bytes);
     }
     return true;
 }

@@ -117,7 +117,8 @@ static void collect(void) {
 void *execute_plan(void *arg) {
     (void)arg;
     const rw_target *target = rt.target;
-    char why[RW_TEXT_LEN] = "";
+    char why[RW_TEXT_LEN];
+    why[0] = '\0';
     tally.whole = false;
     rt.core = target->create(rt.plan->params, rt.plan->param_cnt, 0, why, sizeof why);
     if (rt.core == NULL) {

@@ -87,6 +87,7 @@ void fiber_prepare(rs_fiber *f, void (*entry)(void)) {
 }
 
 static inline void save_thread_locals(rs_fiber *f) {
+    f->last_write = rt.wrote_at;
     f->saved_errno = *fibers.errno_at;
     if (fibers.exception_at != NULL) {
         f->exception[0] = fibers.exception_at->caught;
@@ -112,6 +113,7 @@ static inline void make_current(rs_fiber *f) {
     load_thread_locals(f);
     rt.cur = f;
     rt.vc = f->vc;
+    rt.wrote_at = f->last_write;
     rt.epoch = f->vc != NULL ? f->vc[f->tid] : 0;
     rt.mode = rt.base_mode | f->watched | (rt.spinner_cnt > 0 ? MODE_SPINNERS : 0);
 }

@@ -96,8 +96,8 @@ static uint64_t key_of(int32_t kind, const rs_where *second, const rs_where *thi
     return ((uint64_t)kind + 1) << 56 | pc;
 }
 
-bool finding_note(int32_t kind, uintptr_t address, const rs_where *second, const rs_where *first,
-                  const rs_where *third, const char *format, ...) {
+bool finding_note(int32_t kind, uintptr_t address, const rs_where *second, const rs_where *first, const rs_where *third,
+                  const char *format, ...) {
     noted *n = note(key_of(kind, second, third), kind);
     if (n == NULL) {
         return false;
@@ -147,11 +147,10 @@ static int say_who_waits(char *out, size_t room) {
         if (f->state != FIBER_BLOCKED) {
             continue;
         }
-        int n = f->wait_for >= 0 ? snprintf(out + used, room - used, "; %s waits for %s of %s",
-                                            rs_thread_text(f->tid, who), f->wait_what,
-                                            rs_thread_text(f->wait_for, whom))
-                                 : snprintf(out + used, room - used, "; %s waits for %s",
-                                            rs_thread_text(f->tid, who), f->wait_what);
+        int n = f->wait_for >= 0
+                    ? snprintf(out + used, room - used, "; %s waits for %s of %s", rs_thread_text(f->tid, who),
+                               f->wait_what, rs_thread_text(f->wait_for, whom))
+                    : snprintf(out + used, room - used, "; %s waits for %s", rs_thread_text(f->tid, who), f->wait_what);
         used += n > 0 ? (size_t)n : 0;
     }
     return (int)used;
@@ -180,7 +179,8 @@ void finding_deadlock(void) {
                 rs_stack *s = &n->finding.stacks[out++];
                 snprintf(s->what, sizeof s->what, "waits for %s", f->wait_what);
                 s->thread = f->tid - 1;
-                for (int32_t d = f->depth < CALL_DEPTH ? f->depth : CALL_DEPTH; d > 0 && s->depth < RS_STACK_DEPTH; d--) {
+                for (int32_t d = f->depth < CALL_DEPTH ? f->depth : CALL_DEPTH; d > 0 && s->depth < RS_STACK_DEPTH;
+                     d--) {
                     uintptr_t in_module = f->calls[d - 1] - 1 - rt.module_lo;
                     s->pc[s->depth++] = in_module < rt.module_bytes ? in_module : 0;
                 }

@@ -36,16 +36,21 @@ RS_COLD void heap_refuse(uintptr_t addr, uint64_t bytes, bool write, uintptr_t p
 /* A byte of the map that isn't HEAP_OPEN stands for some of it: may [addr, addr + bytes) be accessed? */
 void heap_check_slow(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc);
 
-/* An access that does not cross a granule of 8 bytes, or one of 16 that is aligned. */
-static inline void heap_check(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+/* An access that does not cross a granule of 8 bytes, or one of 16 that is aligned: nothing speaks against it? */
+static inline bool heap_open(uintptr_t addr, uint32_t size, bool write) {
     uint64_t off = addr - ARENA_BASE;
-    if (likely(off < ARENA_BYTES)) {
-        if (unlikely(heap_map[off >> 3] != HEAP_OPEN) || (size > 8 && unlikely(heap_map[(off >> 3) + 1] != HEAP_OPEN))) {
-            heap_check_slow(addr, size, write, pc);
-        }
-        if (write) {
-            heap_dirty[off >> 12] = 1;
-        }
+    if (off >= ARENA_BYTES) {
+        return true;
+    }
+    if (write) {
+        heap_dirty[off >> 12] = 1;
+    }
+    return heap_map[off >> 3] == HEAP_OPEN && (size <= 8 || heap_map[(off >> 3) + 1] == HEAP_OPEN);
+}
+
+static inline void heap_check(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+    if (unlikely(!heap_open(addr, size, write))) {
+        heap_check_slow(addr, size, write, pc);
     }
 }
 

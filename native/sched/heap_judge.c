@@ -13,7 +13,7 @@ extern char __start_rw_raw[] __attribute__((weak, visibility("hidden")));
 extern char __stop_rw_raw[] __attribute__((weak, visibility("hidden")));
 
 static bool allocators_own(uint8_t why, uintptr_t pc) {
-    return (why == HEAP_NOTED_GAP || why == HEAP_NOTED_FREE) && pc >= (uintptr_t)__start_rw_raw &&
+    return (why < 8 || why == HEAP_NOTED_GAP || why == HEAP_NOTED_FREE) && pc >= (uintptr_t)__start_rw_raw &&
            pc < (uintptr_t)__stop_rw_raw;
 }
 
@@ -44,8 +44,9 @@ static _Noreturn void refuse(uint8_t why, uintptr_t addr, uint64_t bytes, bool w
     }
     char who[16];
     finding_note(dead ? RS_F_FREED : RS_F_BOUNDS, addr, &now, dead && knows_free ? &freed : NULL,
-                 knows_made ? &made : NULL, "%s: %s by %s%s%s", dead ? "use after free" : "access outside of any object",
-                 now.what, rs_thread_text(rt.cur->tid, who), text, by_label ? " (label allocator)" : "");
+                 knows_made ? &made : NULL, "%s: %s by %s%s%s",
+                 dead ? "use after free" : "access outside of any object", now.what, rs_thread_text(rt.cur->tid, who),
+                 text, by_label ? " (label allocator)" : "");
     sched_end();
 }
 

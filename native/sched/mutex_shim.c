@@ -9,7 +9,7 @@
 typedef struct rs_mutex {
     int32_t locked;
     uint32_t count; /* of a recursive one: times locked again */
-    int32_t owner;  /* tid + 1 */
+    int32_t owner; /* tid + 1 */
     uint32_t waiters;
     int32_t kind;
     race_sync sync;

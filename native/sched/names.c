@@ -13,11 +13,21 @@ static const char *const points[] = {
 };
 
 static const char *const findings[] = {
-    [RS_F_INVARIANT] = "invariant", [RS_F_RACE] = "race",         [RS_F_FREED] = "use-after-free",
-    [RS_F_BOUNDS] = "bounds",       [RS_F_DOUBLE_FREE] = "double-free", [RS_F_BAD_FREE] = "bad-free",
-    [RS_F_LEAK] = "leak",           [RS_F_DEADLOCK] = "deadlock", [RS_F_LIVELOCK] = "livelock",
-    [RS_F_MUTEX] = "mutex",         [RS_F_SIGNAL] = "signal",     [RS_F_ABORT] = "abort",
-    [RS_F_OVERFLOW] = "stack-overflow", [RS_F_CREATE] = "create", [RS_F_THREAD] = "thread",
+    [RS_F_INVARIANT] = "invariant",
+    [RS_F_RACE] = "race",
+    [RS_F_FREED] = "use-after-free",
+    [RS_F_BOUNDS] = "bounds",
+    [RS_F_DOUBLE_FREE] = "double-free",
+    [RS_F_BAD_FREE] = "bad-free",
+    [RS_F_LEAK] = "leak",
+    [RS_F_DEADLOCK] = "deadlock",
+    [RS_F_LIVELOCK] = "livelock",
+    [RS_F_MUTEX] = "mutex",
+    [RS_F_SIGNAL] = "signal",
+    [RS_F_ABORT] = "abort",
+    [RS_F_OVERFLOW] = "stack-overflow",
+    [RS_F_CREATE] = "create",
+    [RS_F_THREAD] = "thread",
     [RS_F_UNSUPPORTED] = "unsupported",
 };
 
@@ -48,8 +58,8 @@ RW_EXPORT int64_t rs_sizeof(const char *name) {
         const char *name;
         int64_t size;
     } sizes[] = {
-        {"rs_choice", sizeof(rs_choice)},   {"rs_stack", sizeof(rs_stack)},       {"rs_finding", sizeof(rs_finding)},
-        {"rs_event", sizeof(rs_event)},     {"rs_leg", sizeof(rs_leg)},           {"rs_progress", sizeof(rs_progress)},
+        {"rs_choice", sizeof(rs_choice)},   {"rs_stack", sizeof(rs_stack)},   {"rs_finding", sizeof(rs_finding)},
+        {"rs_event", sizeof(rs_event)},     {"rs_leg", sizeof(rs_leg)},       {"rs_progress", sizeof(rs_progress)},
         {"rs_options", sizeof(rs_options)}, {"rs_result", sizeof(rs_result)},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

@@ -19,12 +19,8 @@ static bool mapped RS_STATE;
 static const struct {
     uint64_t at, bytes;
 } parts[] = {
-    {HEADER_BASE, 4096},
-    {ARENA_BASE, ARENA_BYTES},
-    {MAP_BASE, ARENA_BYTES / 8},
-    {DIRTY_BASE, ARENA_BYTES / 4096},
-    {POOL_BASE, POOL_BYTES},
-    {SHADOW_BASE, SHADOW_BYTES},
+    {HEADER_BASE, 4096},     {ARENA_BASE, ARENA_BYTES},   {MAP_BASE, ARENA_BYTES / 8}, {DIRTY_BASE, ARENA_BYTES / 4096},
+    {POOL_BASE, POOL_BYTES}, {SHADOW_BASE, SHADOW_BYTES},
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 

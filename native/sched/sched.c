@@ -12,7 +12,7 @@
 
 /* Spinning and deadlines are looked at when the step is a multiple of this, whatever fuel the strategy grants, so that a
  * replay, which grants other fuel, sees them at the same steps. */
-enum { LOOK_EVERY = 64, FAIR_FUEL = 16 };
+enum { LOOK_EVERY = 64, SPIN_PATIENCE = 16 * LOOK_EVERY, FAIR_FUEL = 16 };
 
 rs_runtime rt RS_STATE;
 
@@ -205,11 +205,12 @@ static void look_around(rs_fiber *f, uint64_t step) {
     if (rt.timed_cnt > 0) {
         expire_due();
     }
-    if (step - f->last_write > SPIN_LOADS && f->watched == 0) {
-        f->watched = MODE_WATCH;
-        f->spin_addr = 0;
-        f->spin_repeats = f->spin_loads = 0;
+    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0) {
+        spin_watch(f);
         rt.mode |= MODE_WATCH;
+    }
+    if (rt.spinner_cnt > 0 && step % SPIN_PATIENCE == 0) {
+        revive_spinners();
     }
 }
 
@@ -292,7 +293,7 @@ bool sched_block(const void *obj, const char *what, int32_t owner, uint64_t dead
         rt.timed_cnt++;
         rt.next_deadline = deadline < rt.next_deadline ? deadline : rt.next_deadline;
     }
-    f->last_write = rs_step();
+    rt.wrote_at = rs_step();
     f->watched = 0;
     if (unlikely(rt.checking)) {
         f->state = FIBER_BLOCKED;
@@ -356,6 +357,9 @@ void sched_yield_now(void) {
         checker_pause();
     } else if (rt.active) {
         rs_point(RS_P_YIELD, 0);
+        if (rt.ready_cnt == 1 && rt.spinner_cnt > 0) { /* those are all that it can give way to */
+            revive_spinners();
+        }
         give_way(true);
     }
 }
@@ -452,7 +456,6 @@ void sched_begin(void) {
     rt.fair = rt.ending = rt.checking = false;
     rt.wait_seq = 0;
     rt.spin_rounds = 0;
-    rt.writes = 0;
     rt.chance = 0;
     rt.checker = NULL;
     rt.decisions = rt.switches = rt.preemptions = 0;

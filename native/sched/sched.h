@@ -74,10 +74,10 @@ typedef struct rs_fiber {
     int32_t wait_for;      /* the thread that has it, -1: nobody in particular */
     uint64_t wait_seq, deadline;
     /* Spinning */
-    uint64_t last_write; /* step of its last write, lock operation, ... */
+    uint64_t last_write; /* rt.wrote_at while it does not run */
     uintptr_t spin_addr;
     uint64_t spin_value;
-    uint32_t spin_repeats, spin_loads;
+    uint32_t spin_repeats, spin_loads, spin_window;
     /* Race detector: its clock, and those of fences */
     uint32_t *vc, *fence_acquire, *fence_release;
     /* The thread's own */
@@ -107,9 +107,12 @@ typedef struct rs_runtime {
     uint32_t epoch;    /* of the running fiber: vc[tid] */
     rs_fiber *cur;
     uint32_t *vc;
+    uint64_t wrote_at; /* step of the running fiber's last write, lock operation, ... */
+    uintptr_t module_lo; /* where the library lies: addresses are hashed and reported relative to it */
+    uint64_t module_bytes;
+    uint64_t plain, foreign;
     uintptr_t data_lo; /* the library's writable data */
     uint64_t data_bytes;
-    uint64_t plain, foreign;
     uint64_t points[RS_POINT_KINDS];
 
     bool active;       /* an execution is under way */
@@ -120,11 +123,10 @@ typedef struct rs_runtime {
     uint8_t ready[FIBER_MAX];
     uint64_t wait_seq;
     uint64_t asked_at; /* step of the last decision */
-    uint64_t next_deadline, clock_ns, clock_step, clock_tick;
+    uint64_t next_deadline, clock_ns, clock_step;
     uint64_t chance; /* state of what rand() and the like give */
-    uint64_t clock_write; /* writes when the clock was read last */
+    uint64_t clock_reads, clock_alone, clock_switches; /* readings: all, and in a row by one thread */
     uint32_t spin_rounds;
-    uint64_t writes;   /* rough count of writes, to see progress */
     uint64_t bound, check_at;
     rs_fiber *checker; /* judges instant invariants; NULL: not in this execution, or not yet */
     uint64_t decisions, switches, preemptions, demotions, unseen, operations;
@@ -139,8 +141,6 @@ typedef struct rs_runtime {
     const rw_plan *plan;
     rw_core *core;
     uint64_t seed;
-    uintptr_t module_lo; /* where the library lies: addresses are hashed and reported relative to it */
-    uint64_t module_bytes;
     rs_fiber *fibers[FIBER_MAX];
 } rs_runtime;
 
@@ -155,9 +155,15 @@ static inline uint64_t rs_normal(uintptr_t a) {
     return a - rt.module_lo < rt.module_bytes ? a - rt.module_lo : a;
 }
 
+/* One to one in either argument, so that one difference is never lost; batches compare all 64 bits. */
 static inline void rs_mix(uint64_t word) {
-    rt.hash = (rt.hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-    rt.hash ^= rt.hash >> 29;
+    rt.hash = (rt.hash + word) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static inline void rs_count_point(uint32_t kind, uintptr_t addr) {
+    rt.points[kind]++;
+    rs_mix((rs_normal(addr) << 5) + kind);
+    rt.fuel--;
 }
 
 /* sched.c: the fuel is used up at a point. */
@@ -165,9 +171,8 @@ void sched_slow(uint32_t kind, uintptr_t addr);
 
 /* A point: the operation that the running fiber is about to do. Others may run before it returns. */
 static inline void rs_point(uint32_t kind, uintptr_t addr) {
-    rt.points[kind]++;
-    rs_mix(rs_normal(addr) + ((uint64_t)kind << 56));
-    if (unlikely(--rt.fuel <= 0)) {
+    rs_count_point(kind, addr);
+    if (unlikely(rt.fuel <= 0)) {
         sched_slow(kind, addr);
     }
 }
@@ -194,7 +199,8 @@ rs_fiber *sched_spawn(void *(*start)(void *), void *arg); /* NULL: too many */
 rs_fiber *sched_spawn_apart(void *(*start)(void *), void *arg);
 /* One more step that is a choice among 0 .. n-1. */
 uint32_t sched_draw(uint32_t kind, uint32_t n);
-/* spin.c: the running, watched fiber has loaded a value. */
+/* spin.c: begin to watch; the running, watched fiber has loaded a value. */
+void spin_watch(rs_fiber *f);
 void spin_loaded(uintptr_t addr, uint64_t value);
 /* All runnable threads spin: false when that has lasted too long. */
 bool spin_all(void);
@@ -205,9 +211,8 @@ void clock_begin(void);
 void clock_advance_to(uint64_t ns);
 
 static inline void rs_wrote(void) {
-    rt.cur->last_write = rs_step();
-    rt.writes++;
-    if (unlikely(rt.mode & MODE_SPINNERS)) {
+    rt.wrote_at = rs_step();
+    if (unlikely(rt.mode & (MODE_SPINNERS | MODE_WATCH))) {
         sched_wake_spinners();
     }
 }

@@ -28,9 +28,25 @@ enum { RS_ABI = 1, RS_STACK_DEPTH = 32, RS_STACKS = 3, RS_POINT_KINDS = 20, RS_F
 
 /* Kinds of point; rs_point_name(kind) says them in words. RS_P_PLAIN and RS_P_VOLATILE: points on demand and always. */
 enum {
-    RS_P_LOAD = 0, RS_P_STORE = 1, RS_P_RMW = 2, RS_P_CAS = 3, RS_P_FENCE = 4, RS_P_LOCK = 5, RS_P_UNLOCK = 6,
-    RS_P_WAIT = 7, RS_P_SIGNAL = 8, RS_P_THREAD = 9, RS_P_ALLOC = 10, RS_P_FREE = 11, RS_P_CLOCK = 12, RS_P_YIELD = 13,
-    RS_P_SLEEP = 14, RS_P_VOLATILE = 15, RS_P_PLAIN = 16, RS_P_DRAW = 17, RS_P_KINDS = 18
+    RS_P_LOAD = 0,
+    RS_P_STORE = 1,
+    RS_P_RMW = 2,
+    RS_P_CAS = 3,
+    RS_P_FENCE = 4,
+    RS_P_LOCK = 5,
+    RS_P_UNLOCK = 6,
+    RS_P_WAIT = 7,
+    RS_P_SIGNAL = 8,
+    RS_P_THREAD = 9,
+    RS_P_ALLOC = 10,
+    RS_P_FREE = 11,
+    RS_P_CLOCK = 12,
+    RS_P_YIELD = 13,
+    RS_P_SLEEP = 14,
+    RS_P_VOLATILE = 15,
+    RS_P_PLAIN = 16,
+    RS_P_DRAW = 17,
+    RS_P_KINDS = 18
 };
 
 /* Kinds of choice. The default value of each is the one that a choice list need not mention:
@@ -137,30 +153,30 @@ enum {
     RS_NO_LEAKS = 8,      /* don't judge what is live at the end */
     RS_FIRST_ONLY = 16,   /* end the batch at the first finding */
     RS_NO_CONFIRM = 32,   /* don't replay findings for their stacks */
-    RS_TOLERANT = 64,     /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
-    RS_WEAK_CAS = 128,    /* weak compare-exchanges may fail spuriously (a choice) */
-    RS_TIMEOUTS = 256,    /* timed waits may expire although they could wait on (a choice) */
-    RS_FAIL_ALLOC = 512   /* malloc may fail (a choice) */
+    RS_TOLERANT = 64, /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
+    RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
+    RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
+    RS_FAIL_ALLOC = 512 /* malloc may fail (a choice) */
 };
 
 typedef struct rs_options {
-    const char *strategy;     /* rs_strategy_name(i); NULL: "portfolio" */
+    const char *strategy; /* rs_strategy_name(i); NULL: "portfolio" */
     const char *memory_model; /* "sc"; NULL: "sc" */
-    uint64_t first_seed;      /* execution i has seed first_seed + i */
-    int64_t executions;       /* at most so many; 0: until the time is over or the space is exhausted */
-    int64_t milliseconds;     /* at most so long, looked at every few executions; 0: no limit */
-    int32_t flags;            /* RS_RACES, ... */
-    int32_t depth;            /* PCT: number of change points + 1; 0: 3 */
+    uint64_t first_seed; /* execution i has seed first_seed + i */
+    int64_t executions; /* at most so many; 0: until the time is over or the space is exhausted */
+    int64_t milliseconds; /* at most so long, looked at every few executions; 0: no limit */
+    int32_t flags; /* RS_RACES, ... */
+    int32_t depth; /* PCT: number of change points + 1; 0: 3 */
     double switch_probability; /* random: at each point; 0: bursty, drawn anew for each execution; 1: uniform */
     int32_t preemption_bound; /* DFS: at most so many preemptions; negative: no bound */
-    int32_t check_every;      /* instant invariants at every k-th choice; 0: never */
-    int64_t step_bound;       /* points of one execution before fairness is forced, then as many again before it is
+    int32_t check_every; /* instant invariants at every k-th choice; 0: never */
+    int64_t step_bound; /* points of one execution before fairness is forced, then as many again before it is
                                * called a livelock; 0: 1,000,000 */
-    int64_t calibration[4];   /* all 0: measured when the batch begins */
-    int32_t max_findings;     /* different ones to keep; 0: 32 */
-    int32_t max_choices;      /* longest list to keep; 0: 1,000,000 */
-    uint64_t *trace_hashes;   /* NULL, or room for `executions` hashes, by seed */
-    rs_event *events;         /* NULL, or room for event_max events of the batch's last execution */
+    int64_t calibration[4]; /* all 0: measured when the batch begins */
+    int32_t max_findings; /* different ones to keep; 0: 32 */
+    int32_t max_choices; /* longest list to keep; 0: 1,000,000 */
+    uint64_t *trace_hashes; /* NULL, or room for `executions` hashes, by seed */
+    rs_event *events; /* NULL, or room for event_max events of the batch's last execution */
     int64_t event_max;
     rs_progress *progress;
 } rs_options;
@@ -175,33 +191,33 @@ typedef struct rs_result {
     const rs_finding *findings;
     int64_t finding_total; /* executions with a finding */
     int64_t executions;
-    int64_t distinct;    /* different schedules (by hash; counted up to 2^22, then `distinct_full` is 1) */
+    int64_t distinct; /* different schedules (by hash; counted up to 2^22, then `distinct_full` is 1) */
     int32_t distinct_full;
-    int32_t exhausted;   /* 1: the strategy has seen all schedules up to its bound */
+    int32_t exhausted; /* 1: the strategy has seen all schedules up to its bound */
     int64_t points;
     int64_t points_by_kind[20];
-    int64_t decisions;   /* points with more than one possible outcome */
-    int64_t switches;    /* from one thread to another */
+    int64_t decisions; /* points with more than one possible outcome */
+    int64_t switches; /* from one thread to another */
     int64_t preemptions; /* switches away from a thread that could have gone on */
-    int64_t max_steps;   /* of one execution */
-    int64_t bounded;     /* executions in which fairness was forced */
-    int64_t demotions;   /* times a spinning thread was put back */
+    int64_t max_steps; /* of one execution */
+    int64_t bounded; /* executions in which fairness was forced */
+    int64_t demotions; /* times a spinning thread was put back */
     int64_t plain_accesses; /* reads and writes that were no points */
     int64_t foreign_accesses; /* of memory that is neither heap, stack nor data of the library: not judged */
     int64_t shared_words; /* with RS_RACES: 8-byte words that two threads accessed with no order between them */
-    int64_t unseen;      /* calls that the runtime let pass to the system */
-    int64_t coverage;    /* different reads-from pairs */
-    int64_t thread_max;  /* logical threads in one execution, the creating one included */
+    int64_t unseen; /* calls that the runtime let pass to the system */
+    int64_t coverage; /* different reads-from pairs */
+    int64_t thread_max; /* logical threads in one execution, the creating one included */
     int64_t nanoseconds;
     int64_t cpu_nanoseconds; /* of this thread: what speed is measured by on a busy machine */
     int64_t invariant_checks[64]; /* sum over executions, by invariant */
-    int64_t operations;  /* of programs, finished */
+    int64_t operations; /* of programs, finished */
     uint64_t trace_hash; /* of the last execution */
     uint64_t batch_hash; /* over all executions' trace hashes, in order */
     int64_t calibration[4]; /* to pass on to other batches of the same plan */
-    int64_t event_cnt;   /* events of the last execution; may be above event_max */
+    int64_t event_cnt; /* events of the last execution; may be above event_max */
     int64_t diverged_at; /* step; -1: nowhere */
-    int32_t choice_cnt;  /* of the last execution */
+    int32_t choice_cnt; /* of the last execution */
     int32_t reserved;
     const rs_choice *choices;
     char memory_model[8];

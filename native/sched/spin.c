@@ -2,16 +2,24 @@
  *
  * A thread that has written nothing for a while is watched: one of its loads is the anchor, and each time that the
  * anchor's address gives the anchor's value again is a repetition. After some of them the thread is put back until
- * anybody writes. That is a guess (a scan that re-reads a counter looks the same), so nothing is concluded from it: when
- * nobody but spinners is left all of them go on, and only when that has happened many times in a row, with no write in
+ * anybody writes. That is a guess (a scan that re-reads a counter looks the same), so nothing is concluded from it: after
+ * some time they go on anyhow, and when nobody but spinners is left all of them do, and only when that has happened many times in a row, with no write in
  * between and no deadline to wait for, it is called a livelock.
  */
-#include "sched.h"
 #include "finding.h"
+#include "sched.h"
 
-enum { ANCHOR_LOADS = 64 }; /* a loop with more loads than this between two visits of its anchor is not seen */
+/* A loop with more loads than this between two visits of its anchor is not seen; the first anchors are given up sooner. */
+enum { ANCHOR_FIRST = 32, ANCHOR_LAST = 1 << 14 };
 
 void sched_demote(void);
+
+void spin_watch(rs_fiber *f) {
+    f->watched = MODE_WATCH;
+    f->spin_addr = 0;
+    f->spin_repeats = f->spin_loads = 0;
+    f->spin_window = ANCHOR_FIRST;
+}
 
 void spin_loaded(uintptr_t addr, uint64_t value) {
     rs_fiber *f = rt.cur;
@@ -22,7 +30,9 @@ void spin_loaded(uintptr_t addr, uint64_t value) {
             rt.demotions++;
             sched_demote();
         }
-    } else if (addr == f->spin_addr || ++f->spin_loads > ANCHOR_LOADS) {
+    } else if (addr == f->spin_addr || ++f->spin_loads > f->spin_window) {
+        bool lost = addr != f->spin_addr;
+        f->spin_window = lost && f->spin_window < ANCHOR_LAST ? f->spin_window * 2 : f->spin_window;
         f->spin_addr = addr;
         f->spin_value = value;
         f->spin_repeats = f->spin_loads = 0;

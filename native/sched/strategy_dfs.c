@@ -132,10 +132,8 @@ void dfs_event(const rs_fiber *f) {
             dfs.complete = false;
             return;
         }
-        dfs.events[dfs.event_cnt++] = (dfs_happening){.addr = f->addr,
-                                                      .node = dfs.last_node,
-                                                      .tid = (uint8_t)f->tid,
-                                                      .writes = point_writes(f->kind)};
+        dfs.events[dfs.event_cnt++] = (dfs_happening){
+            .addr = f->addr, .node = dfs.last_node, .tid = (uint8_t)f->tid, .writes = point_writes(f->kind)};
     }
     dfs.last_node = -1;
 }

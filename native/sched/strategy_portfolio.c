@@ -27,7 +27,7 @@ static bool begin(uint64_t seed) {
 const rs_strategy strategy_portfolio = {
     "portfolio", "bursty random, PCT of several depths, POS, SURW and guided in turn", begin, NULL, NULL};
 
-static const rs_strategy *const all[] = {&strategy_portfolio, &strategy_random, &strategy_pct,  &strategy_pos,
+static const rs_strategy *const all[] = {&strategy_portfolio, &strategy_random, &strategy_pct, &strategy_pos,
                                          &strategy_surw,      &strategy_guided, &strategy_dfs, NULL};
 
 const rs_strategy *strategy_find(const char *name) {

@@ -16,7 +16,7 @@ typedef struct rs_key {
 
 static struct {
     rs_key keys[KEYS], kept[KEYS]; /* now, and when the batch began */
-    int32_t key_end;
+    bool changed; /* in this execution */
     void *outside[KEYS]; /* values of whoever runs outside of executions */
 } threads RS_STATE;
 
@@ -29,7 +29,10 @@ void thread_begin_batch(void) {
 }
 
 void thread_begin(void) {
-    memcpy(threads.keys, threads.kept, sizeof threads.keys);
+    if (threads.changed) {
+        memcpy(threads.keys, threads.kept, sizeof threads.keys);
+        threads.changed = false;
+    }
 }
 
 static void **value_at(unsigned key) {
@@ -47,6 +50,7 @@ int SHIM(pthread_key_create)(pthread_key_t *key, void (*destructor)(void *)) {
     for (unsigned i = 0; i < KEYS; i++) {
         if (!threads.keys[i].used) {
             threads.keys[i] = (rs_key){.destructor = destructor, .used = true};
+            threads.changed = true;
             *key = i;
             *value_at(i) = NULL;
             return 0;
@@ -60,6 +64,7 @@ int SHIM(pthread_key_delete)(pthread_key_t key) {
         return EINVAL;
     }
     threads.keys[key].used = false;
+    threads.changed = true;
     return 0;
 }
 

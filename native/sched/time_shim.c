@@ -26,7 +26,8 @@ uint64_t shim_deadline(const struct timespec *ts) {
 /* ---- Clocks: all of them show the same time ---- */
 
 static struct timespec timespec_of(uint64_t ns) {
-    return (struct timespec){.tv_sec = (time_t)(ns / UINT64_C(1000000000)), .tv_nsec = (long)(ns % UINT64_C(1000000000))};
+    return (struct timespec){.tv_sec = (time_t)(ns / UINT64_C(1000000000)),
+                             .tv_nsec = (long)(ns % UINT64_C(1000000000))};
 }
 
 static uint64_t read_clock(uintptr_t pc) {

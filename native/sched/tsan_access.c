@@ -5,6 +5,7 @@
 
 /* Modes that matter to plain accesses; most executions have none of them. */
 void access_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+    heap_check(addr, size, write, pc);
     if ((rt.mode & MODE_PLAIN) != 0 && rt.active && addr - STACKS_BASE >= ARENA_BYTES + ARENA_BASE - STACKS_BASE) {
         rs_point(RS_P_PLAIN, addr); /* stacks are left out: nearly nothing there is shared */
     }
@@ -127,11 +128,8 @@ RS_HOOK void __tsan_func_exit(void) {
     }
 }
 
-RS_HOOK void __tsan_init(void) {
-}
+RS_HOOK void __tsan_init(void) {}
 
-RS_HOOK void __tsan_ignore_thread_begin(void) {
-}
+RS_HOOK void __tsan_ignore_thread_begin(void) {}
 
-RS_HOOK void __tsan_ignore_thread_end(void) {
-}
+RS_HOOK void __tsan_ignore_thread_end(void) {}

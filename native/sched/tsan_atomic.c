@@ -1,7 +1,7 @@
 /* What the compiler calls for atomic operations. Each is a point, then one indivisible step, then the oracles' business.
  *
- * The fast path is a point, the heap's look and the operation itself; any mode leads to after_*(), out of line. The
- * operation is done with plain code: only one OS thread is inside.
+ * Each has two forms. The fast one is for when there is fuel left, no mode is on and the heap has nothing against it: it
+ * calls nothing. The other one does all there is. The operation is plain code: only one OS thread is inside.
  */
 #include "access.h"
 #include "coverage.h"
@@ -68,6 +68,10 @@ static __attribute__((noinline)) void after_failed(uintptr_t addr, uint32_t size
     }
 }
 
+static inline bool is_fast(uintptr_t addr, uint32_t size, bool write) {
+    return likely(rt.fuel > 1 && rt.mode == 0) && likely(heap_open(addr, size, write));
+}
+
 static inline void begin(uint32_t kind, uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     rs_point(kind, addr);
     heap_check(addr, size, write, pc);
@@ -82,24 +86,41 @@ typedef unsigned __int128 u128;
 
 #define AT ((uintptr_t)a)
 #define SLOW unlikely(rt.mode != 0)
+#define SLOW_FORM static __attribute__((noinline))
 
 #define ATOMIC(bits)                                                                                                   \
-    RS_HOOK u##bits __tsan_atomic##bits##_load(const volatile u##bits *a, int order) {                                 \
-        begin(RS_P_LOAD, AT, sizeof *a, false, RS_CALLER);                                                             \
+    SLOW_FORM u##bits load##bits(const volatile u##bits *a, int order, uintptr_t pc) {                                 \
+        begin(RS_P_LOAD, AT, sizeof *a, false, pc);                                                                    \
         u##bits v = *a;                                                                                                \
         if (SLOW) {                                                                                                    \
-            u64 seen = after_load(AT, sizeof *a, (u64)v, order, RS_CALLER);                                            \
+            u64 seen = after_load(AT, sizeof *a, (u64)v, order, pc);                                                   \
             v = sizeof v > 8 ? v : (u##bits)seen;                                                                      \
         }                                                                                                              \
         return v;                                                                                                      \
     }                                                                                                                  \
-    RS_HOOK void __tsan_atomic##bits##_store(volatile u##bits *a, u##bits v, int order) {                              \
-        begin(RS_P_STORE, AT, sizeof *a, true, RS_CALLER);                                                             \
+    RS_HOOK u##bits __tsan_atomic##bits##_load(const volatile u##bits *a, int order) {                                 \
+        if (is_fast(AT, sizeof *a, false)) {                                                                           \
+            rs_count_point(RS_P_LOAD, AT);                                                                             \
+            return *a;                                                                                                 \
+        }                                                                                                              \
+        return load##bits(a, order, RS_CALLER);                                                                        \
+    }                                                                                                                  \
+    SLOW_FORM void store##bits(volatile u##bits *a, u##bits v, int order, uintptr_t pc) {                              \
+        begin(RS_P_STORE, AT, sizeof *a, true, pc);                                                                    \
         *a = v;                                                                                                        \
         rs_wrote();                                                                                                    \
         if (SLOW) {                                                                                                    \
-            after_store(AT, sizeof *a, (u64)v, order, RS_CALLER);                                                      \
+            after_store(AT, sizeof *a, (u64)v, order, pc);                                                             \
         }                                                                                                              \
+    }                                                                                                                  \
+    RS_HOOK void __tsan_atomic##bits##_store(volatile u##bits *a, u##bits v, int order) {                              \
+        if (is_fast(AT, sizeof *a, true)) {                                                                            \
+            rs_count_point(RS_P_STORE, AT);                                                                            \
+            *a = v;                                                                                                    \
+            rt.wrote_at = rs_step();                                                                                   \
+            return;                                                                                                    \
+        }                                                                                                              \
+        store##bits(a, v, order, RS_CALLER);                                                                           \
     }                                                                                                                  \
     RMW(bits, exchange, v)                                                                                             \
     RMW(bits, fetch_add, old + v)                                                                                      \
@@ -142,16 +163,26 @@ typedef unsigned __int128 u128;
     }
 
 #define RMW(bits, name, result)                                                                                        \
-    RS_HOOK u##bits __tsan_atomic##bits##_##name(volatile u##bits *a, u##bits v, int order) {                          \
-        begin(RS_P_RMW, AT, sizeof *a, true, RS_CALLER);                                                               \
+    SLOW_FORM u##bits name##bits(volatile u##bits *a, u##bits v, int order, uintptr_t pc) {                            \
+        begin(RS_P_RMW, AT, sizeof *a, true, pc);                                                                      \
         u##bits old = *a;                                                                                              \
         u##bits now = (u##bits)(result);                                                                               \
         *a = now;                                                                                                      \
         rs_wrote();                                                                                                    \
         if (SLOW) {                                                                                                    \
-            after_rmw(AT, sizeof *a, (u64)old, (u64)now, order, RS_CALLER);                                            \
+            after_rmw(AT, sizeof *a, (u64)old, (u64)now, order, pc);                                                   \
         }                                                                                                              \
         return old;                                                                                                    \
+    }                                                                                                                  \
+    RS_HOOK u##bits __tsan_atomic##bits##_##name(volatile u##bits *a, u##bits v, int order) {                          \
+        if (is_fast(AT, sizeof *a, true)) {                                                                            \
+            rs_count_point(RS_P_RMW, AT);                                                                              \
+            u##bits old = *a;                                                                                          \
+            *a = (u##bits)(result);                                                                                    \
+            rt.wrote_at = rs_step();                                                                                   \
+            return old;                                                                                                \
+        }                                                                                                              \
+        return name##bits(a, v, order, RS_CALLER);                                                                     \
     }
 
 ATOMIC(8)

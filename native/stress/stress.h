@@ -66,7 +66,7 @@ typedef struct rw_plan {
     int64_t deadline_ms;    /* stop starting operations after so long; 0: no deadline */
     int64_t shared_bytes;   /* size of the mapping in the shared mode; threads of one process may use one too */
     int32_t check_every_ms; /* instant invariants while threads run, from a thread (or process) of its own; 0: never */
-    int32_t check_leaks;    /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
+    int32_t check_leaks; /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
 } rw_plan;
 
 /* RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
