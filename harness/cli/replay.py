@@ -13,8 +13,8 @@ from harness.repro import replay as replay_recorded
 from harness.repro.replay import HANG_SECONDS, TIMES_OTHER, TIMES_SAME
 from harness.version import VERSION
 
-# A leak that workload B's second variant shows in every other execution, by whatever build.
-EXAMPLE = "rw1.EXAMPLE"
+# The leak of workload B's variant segments-loser-leaks: it shows itself in every other execution, on whatever build.
+EXAMPLE = "rw1.ABRzZWdtZW50cy1sb3Nlci1sZWFrczbju1U-7OVmeAMABnPbFQIAAAEAAAEB2E-cKZ9cOC6uBwAAAC4AUq688rypb-oQhQ"
 MOST = 1_000_000
 
 

@@ -14,7 +14,7 @@ from harness.model.suite import Shape, Suite
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
 
 SECONDS = 30.0  # when neither executions nor seconds are asked for
-OPTIONS = Options(check_every=64)
+OPTIONS = Options(check_every=256)
 MAX_OPS = 1 << 20
 
 

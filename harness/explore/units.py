@@ -71,6 +71,7 @@ class Units:
         self._index = dict.fromkeys(self._suites, 0)
         self._turn = deque(self._suites)
         self._returned: deque[Unit] = deque()
+        self._walked: set[str] = set()  # scenarios, without their seeds, of which all schedules are walked through
 
     def next(self) -> Unit | None:
         """Return the next unit, None when there is nothing left."""
@@ -78,12 +79,24 @@ class Units:
             unit = self._returned.popleft()
             if unit.suite in self._suites:
                 return unit
-        for _ in range(len(self._turn)):
-            name = self._turn[0]
+        for name in list(self._turn):
             self._turn.rotate(-1)
             if self._slice or self._left[name] > 0:
-                return self._unit(name)
+                unit = self._unit(name)
+                if self._new(unit):
+                    return unit
         return None
+
+    def _new(self, unit: Unit) -> bool:
+        """Whether a unit's scenario still has to be walked through; a suite that draws it again is at its end."""
+        if not self._whole:
+            return True
+        content = replace(unit.scenario, seed=0).digest
+        if content in self._walked:
+            self.drop(unit.suite)
+            return False
+        self._walked.add(content)
+        return True
 
     def give_back(self, unit: Unit | None, executions: int = 0) -> None:
         """Hand a rest out again, or let other scenarios of the suite have its executions."""
