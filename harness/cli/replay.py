@@ -18,7 +18,7 @@ EXAMPLE = "rw1.ABRzZWdtZW50cy1sb3Nlci1sZWFrczbju1U-7OVmeAMABnPbFQIAAAEAAAEB2E-cK
 MOST = 1_000_000
 
 
-@click.command(epilog=f"Example: racewash replay {EXAMPLE}")
+@click.command(epilog=f"\b\nExample: racewash replay {EXAMPLE}")  # \b: a token is not wrapped
 @click.argument("what", metavar="TOKEN|BUNDLE")
 @click.option("--times", type=click.IntRange(0, MOST), default=0, show_default=True,
               help=f"Tries, each in a fresh process; 0: {TIMES_SAME}, or {TIMES_OTHER} on another build.")  # fmt: skip
