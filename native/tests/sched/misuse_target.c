@@ -208,7 +208,7 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
         core->word = thread->tid;
         break;
     case MIS_READ_WORD:
-        return *(int *)opaque(&core->word) & 0;
+        return core->word == -1;
     case MIS_FENCED_PUT:
         core->payload = 42;
         atomic_thread_fence(memory_order_release);
