@@ -48,6 +48,7 @@ static void run_once(const rs_strategy *strategy, uint64_t seed, uint32_t extra_
     state_restore();
     heap_begin();
     thread_begin();
+    process_begin();
     findings_begin();
     if (rt.base_mode & MODE_RACE) {
         race_begin();
@@ -56,7 +57,7 @@ static void run_once(const rs_strategy *strategy, uint64_t seed, uint32_t extra_
         rt.model->begin();
     }
     sched_begin();
-    sched_run(execute_plan, NULL);
+    sched_run(rt.target != NULL ? execute_plan : execute_program, NULL);
     heap_end(tally.whole && (rt.flags & RS_NO_LEAKS) == 0);
 }
 
@@ -180,7 +181,7 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
                        rs_result *out) {
     memset(out, 0, sizeof *out);
     out->diverged_at = -1;
-    const char *fault = execute_fault(target, plan);
+    const char *fault = target != NULL ? execute_fault(target, plan) : NULL;
     if (fault != NULL) {
         return fail(out, RS_BAD_REQUEST, fault);
     }
@@ -197,7 +198,7 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
     if (b->strategy == NULL) {
         return fail(out, RS_BAD_REQUEST, "there is no such strategy");
     }
-    b->threads = plan->thread_cnt + 2;
+    b->threads = target != NULL ? plan->thread_cnt + 2 : 8;
     if (!state_find()) {
         return fail(out, RS_NO_MEMORY, "the library's own data was not found");
     }

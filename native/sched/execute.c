@@ -6,6 +6,7 @@
 #include "checker.h"
 #include "finding.h"
 #include "race.h"
+#include "shim.h"
 
 rs_tally tally RS_STATE;
 static rw_thread *contexts[FIBER_MAX] RS_STATE;
@@ -137,6 +138,33 @@ void *execute_plan(void *arg) {
     target->close(rt.core);
     collect();
     target->destroy(rt.core);
+    process_run_at_exit();
     tally.whole = true;
+    return NULL;
+}
+
+/* ---- A whole program ---- */
+
+static struct {
+    int (*main_function)(int, char **);
+    int argc;
+    char **argv;
+} program RS_STATE;
+
+void execute_set_program(int (*main_function)(int, char **), int argc, char **argv) {
+    program.main_function = main_function;
+    program.argc = argc;
+    program.argv = argv;
+}
+
+void *execute_program(void *arg) {
+    (void)arg;
+    tally.whole = false;
+    int code = program.main_function(program.argc, program.argv);
+    if (code != 0) {
+        finding_note(RS_F_ABORT, 0, NULL, NULL, NULL, "main returned %d", code);
+    }
+    process_run_at_exit();
+    tally.whole = rt.live_cnt == 1; /* what a thread that still runs holds is no leak */
     return NULL;
 }

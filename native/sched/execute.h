@@ -14,5 +14,8 @@ extern rs_tally tally;
 /* NULL: the plan can be run; else what is wrong with it. */
 const char *execute_fault(const rw_target *target, const rw_plan *plan);
 void *execute_plan(void *arg);
+/* The same of a whole program: its main is the first thread. */
+void *execute_program(void *arg);
+void execute_set_program(int (*main_function)(int, char **), int argc, char **argv);
 
 #endif

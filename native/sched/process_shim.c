@@ -60,13 +60,45 @@ pid_t SHIM(fork)(void) {
     finding_fatal(RS_F_UNSUPPORTED, 0, RS_CALLER, "fork is not simulated: run processes as threads of one plan");
 }
 
-/* Registered once for each execution it would fill the C library's list; what is registered would run after the last. */
+/* ---- At exit: what an execution registers is run at its end, not at the process's ---- */
+
+enum { AT_EXIT = 256 };
+
+static struct {
+    struct {
+        void (*function)(void *);
+        void *arg;
+    } calls[AT_EXIT];
+    int32_t cnt;
+} at_exit RS_STATE;
+
+void process_begin(void) {
+    at_exit.cnt = 0;
+}
+
+void process_run_at_exit(void) {
+    while (at_exit.cnt > 0) {
+        at_exit.cnt--;
+        at_exit.calls[at_exit.cnt].function(at_exit.calls[at_exit.cnt].arg);
+    }
+}
+
+static int at_end(void (*function)(void *), void *arg) {
+    if (at_exit.cnt == AT_EXIT) {
+        return -1;
+    }
+    at_exit.calls[at_exit.cnt].function = function;
+    at_exit.calls[at_exit.cnt++].arg = arg;
+    return 0;
+}
+
 int SHIM(atexit)(void (*function)(void)) {
-    return rt.active ? 0 : atexit(function);
+    /* A function without parameters may be called with one: the ABIs that there are switches for allow it. */
+    return rt.active ? at_end((void (*)(void *))(uintptr_t)function, NULL) : atexit(function);
 }
 
 int __cxa_atexit(void (*)(void *), void *, void *);
 
 int SHIM(__cxa_atexit)(void (*function)(void *), void *arg, void *module) {
-    return rt.active ? 0 : __cxa_atexit(function, arg, module);
+    return rt.active ? at_end(function, arg) : __cxa_atexit(function, arg, module);
 }

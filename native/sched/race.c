@@ -55,7 +55,7 @@ int64_t race_shared_words(void) {
     return race.shared_words;
 }
 
-/* Zeroed. When the numbers of records run out the rest of the execution is judged on the pool's last record: wrong, but it
+/* Not zeroed. When the numbers of records run out the rest of the execution is judged on the pool's last record: wrong, but it
  * is repeated. */
 void *race_pool(uint64_t bytes) {
     bytes = (bytes + POOL_UNIT - 1) / POOL_UNIT * POOL_UNIT;
@@ -66,11 +66,13 @@ void *race_pool(uint64_t bytes) {
     }
     void *p = (void *)(POOL_BASE + race.pool_used);
     race.pool_used += bytes;
-    return memset(p, 0, bytes);
+    return p;
 }
 
-uint32_t *race_clock(void) {
-    return race_pool(race.stride * sizeof(uint32_t));
+/* Zeroed. */
+uint32_t *race_clock(uint32_t clocks) {
+    uint64_t bytes = (uint64_t)clocks * race.stride * sizeof(uint32_t);
+    return memset(race_pool(bytes), 0, bytes);
 }
 
 /* ---- Clocks ---- */
@@ -151,7 +153,7 @@ void race_release(race_sync *sync) {
     }
     uint32_t *clock = sync_clock(*sync);
     if (clock == NULL) {
-        clock = race_clock();
+        clock = race_clock(1);
         *sync = race.first_record + (uint32_t)(((uintptr_t)clock - POOL_BASE) / POOL_UNIT);
     }
     join(clock, rt.vc);
@@ -175,33 +177,25 @@ static inline bool covered(uint32_t epoch) {
 
 /* What a load takes over: at once when it acquires, at the next acquire fence otherwise. */
 static void take(const shadow_rich *r, bool acquire) {
-    if (r->clock == NULL || covered(r->released)) {
-        return;
+    if (r->has_clock && !covered(r->released)) {
+        join(acquire ? rt.vc : rt.cur->fence_acquire, r->clock);
     }
-    join(acquire ? rt.vc : rt.cur->fence_acquire, r->clock);
 }
 
 /* What a store leaves for those who acquire it. A relaxed store leaves what the thread's last release fence covered, and
  * ends the release sequence of the store before it; a read-modify-write goes on with that sequence (C11 5.1.2.4). */
 static void leave(shadow_rich *r, bool release, bool reads) {
     const uint32_t *what = release ? rt.vc : rt.cur->fence_release;
-    if (!reads) {
-        if (r->clock == NULL) {
-            if (!release && !rt.cur->fenced) {
-                return;
-            }
-            r->clock = race_clock();
-        }
-        copy(r->clock, what);
-        r->released = release ? rt.epoch : 0;
-    } else if (release || rt.cur->fenced) {
-        if (r->clock == NULL) {
-            r->clock = race_clock();
-            r->released = rt.epoch; /* nothing in it yet */
-        }
+    if (!release && !rt.cur->fenced) {
+        r->has_clock = r->has_clock && reads;
+    } else if (reads && r->has_clock) {
         bool whole = release && covered(r->released); /* all that is in it, this thread has seen */
         join(r->clock, what);
         r->released = whole ? rt.epoch : 0;
+    } else {
+        copy(r->clock, what);
+        r->has_clock = true;
+        r->released = release ? rt.epoch : 0;
     }
 }
 

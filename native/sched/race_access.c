@@ -49,7 +49,7 @@ static void add_entry(shadow_rich *r, uint32_t epoch, uint8_t mask, bool write) 
         shadow_entry *more = race_pool((uint64_t)r->entry_max * 2 * sizeof *more);
         memcpy(more, r->entries, r->entry_cnt * sizeof *more);
         r->entries = more;
-        r->entry_max *= 2;
+        r->entry_max = (uint16_t)(r->entry_max * 2);
     }
     r->entries[r->entry_cnt++] = (shadow_entry){.epoch = epoch, .mask = mask, .write = write};
 }
@@ -59,15 +59,21 @@ static shadow_rich *rich_of(shadow_cell *cell) {
     if (likely(r != NULL)) {
         return r;
     }
-    r = race_pool(sizeof *r);
+    r = race_pool(sizeof *r + race.stride * sizeof(uint32_t));
+    memset(r, 0, sizeof *r);
     r->entries = r->first;
     r->entry_max = INLINE_ENTRIES;
-    if ((cell->word[0].w & TID_MASK) != RICH_TAG) {
-        for (int half = 0; half < 2; half++) {
-            uint8_t mask = half == 0 ? 0x0F : 0xF0;
-            add_entry(r, cell->word[half].w, mask, true);
-            add_entry(r, cell->word[half].r, mask, false);
-        }
+    shadow_word low = cell->word[0], high = cell->word[1];
+    if ((low.w & TID_MASK) == RICH_TAG) {
+        /* of an earlier execution */
+    } else if (low.w == high.w && low.r == high.r) {
+        add_entry(r, low.w, 0xFF, true);
+        add_entry(r, low.r, 0xFF, false);
+    } else {
+        add_entry(r, low.w, 0x0F, true);
+        add_entry(r, low.r, 0x0F, false);
+        add_entry(r, high.w, 0xF0, true);
+        add_entry(r, high.r, 0xF0, false);
     }
     uint32_t record = race.first_record + (uint32_t)(((uintptr_t)r - POOL_BASE) / POOL_UNIT);
     cell->word[0].w = record << 8 | RICH_TAG;
@@ -83,17 +89,39 @@ static void judge_entries(const shadow_rich *r, const access *a) {
     }
 }
 
+static void judge_atomic(const access *a, uint8_t mask, uint32_t write, uint32_t read) {
+    if (!before(write)) {
+        report(a, write, mask, true, true);
+    } else if (a->write && !before(read)) {
+        report(a, read, mask, false, true);
+    }
+}
+
 static void judge_atomics(const shadow_rich *r, const access *a) {
     if ((r->atomic_mask & a->mask) == 0) {
         return;
     }
-    for (uint32_t i = 0; i < race.stride; i++) {
-        if (r->writes[i] != 0 && !before(r->writes[i])) {
-            report(a, r->writes[i], r->atomic_mask, true, true);
-        } else if (a->write && r->reads[i] != 0 && !before(r->reads[i])) {
-            report(a, r->reads[i], r->atomic_mask, false, true);
-        }
+    if (r->all == NULL) {
+        judge_atomic(a, r->atomic_mask, r->write, r->read);
+        return;
     }
+    for (uint32_t i = 0; i < race.stride; i++) {
+        judge_atomic(a, r->atomic_mask, r->all[i], r->all[race.stride + i]);
+    }
+}
+
+static void note_atomic(shadow_rich *r, bool write) {
+    uint32_t *last = write ? &r->write : &r->read;
+    if (r->all == NULL) {
+        if (before(*last)) {
+            *last = rt.epoch;
+            return;
+        }
+        r->all = race_clock(2);
+        r->all[r->write & TID_MASK] = r->write;
+        r->all[race.stride + (r->read & TID_MASK)] = r->read;
+    }
+    r->all[(write ? 0 : race.stride) + (uint32_t)rt.cur->tid] = rt.epoch;
 }
 
 /* A later access that is unordered with a dropped entry is unordered with the new one too, and conflicts with it. */
@@ -136,13 +164,9 @@ void race_atomic(uintptr_t addr, uint32_t size, bool reads, bool writes, int ord
                 .addr = addr,
                 .pc = pc};
     shadow_rich *r = rich_of(cell);
-    if (r->writes == NULL) {
-        r->writes = race_clock();
-        r->reads = race_clock();
-    }
     judge_entries(r, &a);
     r->atomic_mask |= a.mask;
-    (writes ? r->writes : r->reads)[rt.cur->tid] = rt.epoch;
+    note_atomic(r, writes);
     race_synchronise(r, reads, writes, order);
 }
 
@@ -187,22 +211,38 @@ static void granule_access(shadow_cell *cell, const access *a) {
     }
 }
 
-/* The running thread has already done as much to these words, in this epoch. */
-static inline bool same_epoch(const shadow_cell *cell, uint8_t mask, bool write) {
+/* The usual cases, without a record: one word, or both with the same history, and nothing unordered. */
+static inline bool quick(shadow_cell *cell, uint8_t mask, bool write) {
+    shadow_word *word = mask == 0xF0 ? &cell->word[1] : &cell->word[0];
+    shadow_word was = *word;
+    bool both = mask == 0xFF;
+    if ((cell->word[0].w & TID_MASK) == RICH_TAG || !(both || mask == 0x0F || mask == 0xF0) ||
+        (both && (cell->word[1].w != was.w || cell->word[1].r != was.r))) {
+        return false;
+    }
     uint32_t e = rt.epoch;
-    bool low = cell->word[0].w == e || (!write && cell->word[0].r == e);
-    bool high = cell->word[1].w == e || (!write && cell->word[1].r == e);
-    return (low || (mask & 0x0F) == 0) && (high || (mask & 0xF0) == 0) && (cell->word[0].w & TID_MASK) != RICH_TAG;
+    if (was.w == e || (!write && was.r == e)) {
+        return true; /* as much was done in this epoch */
+    }
+    if (unlikely(!before(was.w) || !before(was.r))) {
+        return false;
+    }
+    shadow_word now = write ? (shadow_word){e, 0} : (shadow_word){was.w, e};
+    *word = now;
+    if (both) {
+        cell->word[1] = now;
+    }
+    return true;
 }
 
 void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     shadow_cell *cell = shadow_of(addr);
-    if (unlikely(cell == NULL)) {
+    if (unlikely(cell == NULL || rt.vc == NULL)) {
         rt.foreign++;
         return;
     }
     uint8_t mask = (uint8_t)(((1u << size) - 1) << (addr & 7)); /* size 8: all ones */
-    if (same_epoch(cell, mask, write) || unlikely(rt.vc == NULL)) {
+    if (likely(quick(cell, mask, write))) {
         return;
     }
     access a = {.granule = addr & ~(uintptr_t)7, .mask = mask, .write = write, .size = size, .addr = addr, .pc = pc};
@@ -223,7 +263,7 @@ void race_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) {
         a.mask = (uint8_t)(0xFFu << first & 0xFFu >> (8 - last));
         a.addr = at;
         shadow_cell *cell = shadow_of(at);
-        if (!same_epoch(cell, a.mask, write)) {
+        if (!quick(cell, a.mask, write)) {
             granule_access(cell, &a);
         }
     }

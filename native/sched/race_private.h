@@ -18,7 +18,7 @@ typedef struct race_state {
 extern race_state race;
 
 void *race_pool(uint64_t bytes);
-uint32_t *race_clock(void);
+uint32_t *race_clock(uint32_t clocks);
 void race_synchronise(shadow_rich *r, bool reads, bool writes, int order);
 
 #endif

@@ -240,7 +240,7 @@ int32_t rs_canary(char *message, int64_t message_len);
 /* Built-in targets for tests and `racewash bench`: "increments" (workload A), "segments" (workload B; parameter "defect"
  * plants one of five defects). NULL: no such name. */
 const rw_target *rs_workload(const char *name);
-/* Nanoseconds for n repetitions: "switch" (one fiber switch), "point", "plain", "plain-race". Negative: unknown kind. */
+/* Nanoseconds for n repetitions: "switch" (from one fiber to another), "point", "plain". Negative: unknown kind. */
 int64_t rs_bench(const char *kind, int64_t n);
 
 /* Names by index; NULL past the end. */

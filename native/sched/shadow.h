@@ -10,7 +10,7 @@
 
 #include "sched.h"
 
-enum { RICH_TAG = 0xFF, TID_MASK = 0xFF, POOL_UNIT = 64 };
+enum { RICH_TAG = 0xFF, TID_MASK = 0xFF, POOL_UNIT = 32 };
 
 typedef struct shadow_word {
     uint32_t w, r;
@@ -27,16 +27,20 @@ typedef struct shadow_entry { /* a plain access that later ones must be ordered 
     uint16_t unused;
 } shadow_entry;
 
-enum { INLINE_ENTRIES = 4 };
+enum { INLINE_ENTRIES = 3 };
 
+/* Of atomic accesses one write and one read are enough as long as each came after the one before it; else there is one of
+ * each thread, in `all`. */
 typedef struct shadow_rich {
-    uint32_t entry_cnt, entry_max;
-    shadow_entry *entries;
-    uint32_t *clock;  /* what a reader by acquire gets; NULL: never released */
-    uint32_t *writes, *reads; /* of atomic accesses: the last epoch of each thread; NULL: none */
-    uint32_t released; /* epoch of the last releasing thread when its clock covers `clock`; 0: unknown */
-    uint8_t atomic_mask;
     shadow_entry first[INLINE_ENTRIES];
+    shadow_entry *entries;
+    uint32_t *all;         /* epochs of atomic writes by thread, then of reads; NULL: write and read say it all */
+    uint32_t write, read;
+    uint32_t released;     /* epoch of the last releasing thread when its clock covers `clock`; 0: unknown */
+    uint16_t entry_cnt, entry_max;
+    uint8_t atomic_mask;
+    bool has_clock;        /* it was released */
+    uint32_t clock[];      /* what a reader by acquire gets */
 } shadow_rich;
 
 static inline shadow_cell *shadow_of(uintptr_t addr) {

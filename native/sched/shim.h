@@ -40,5 +40,8 @@ void mutex_take(void *mutex);
 void thread_run_destructors(void);
 void thread_begin_batch(void);
 void thread_begin(void);
+/* process_shim.c */
+void process_begin(void);
+void process_run_at_exit(void);
 
 #endif

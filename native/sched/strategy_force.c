@@ -51,7 +51,7 @@ static int32_t choose(const rs_view *view, int64_t *fuel) {
         bool stopped = force.entered && (!ready || (view->current == tid && !view->can_go_on));
         if (stopped || !ready) {
             if (!force.entered && (tid >= rt.fiber_cnt || rt.fibers[tid]->state == FIBER_UNUSED)) {
-                return view->standard; /* it is not born yet */
+                return rt.fibers[0]->state == FIBER_READY ? 0 : view->standard; /* it is not born yet */
             }
             if (!force.entered && force.broken < 0) {
                 force.broken = force.at;
