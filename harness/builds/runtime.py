@@ -77,16 +77,18 @@ class Runtime:
         progress: Any = None,
         hashes: bool = False,
         trace: int = 0,
+        coverage: bool = True,
     ) -> Batch:
         """Explore executions with the seeds from `first_seed` on.
 
         `progress`: a writable buffer that another process watches. `hashes`: give each seed's trace hash. `trace`: give
-        so many events of the last execution.
+        so many events of the last execution. `coverage`: count reads-from pairs.
         """
         with _Call(self, scenario, options, trace) as call:
             given = call.options
             given.first_seed, given.executions, given.milliseconds = first_seed, executions, milliseconds
             given.calibration = calibration
+            given.flags |= self._lib.RS_COVERAGE if coverage else 0
             if progress is not None:
                 given.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
             if hashes:
@@ -183,7 +185,6 @@ class _Call:
         for name, flag in _FLAGS.items():
             if getattr(options, name):
                 given.flags |= getattr(lib, flag)
-        given.flags |= lib.RS_COVERAGE if options.races else 0
         given.depth, given.switch_probability = options.depth, options.switch_probability
         given.preemption_bound, given.check_every = options.preemption_bound, options.check_every
         given.step_bound = options.step_bound

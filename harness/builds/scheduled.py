@@ -51,6 +51,7 @@ def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int
         exhausted=bool(raw.exhausted),
         points={name: count for name, count in points.items() if count},
         seconds=raw.nanoseconds / 1e9,
+        cpu_seconds=raw.cpu_nanoseconds / 1e9,
         checks={name: int(raw.invariant_checks[i]) for i, name in enumerate(target.invariants)},
         calibration=_calibration(raw),
         memory_model=plain(ffi, raw.memory_model),

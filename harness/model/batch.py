@@ -86,6 +86,7 @@ class Batch:
     coverage: int = 0
     thread_max: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of the thread that ran it
     checks: dict[str, int] = field(default_factory=dict)  # by invariant
     operations: int = 0
     trace_hash: int = 0

@@ -240,6 +240,32 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A figure of another tool, measured on another machine: for orientation, in no ratio."""
+
+    workload: str
+    what: str
+    tool: str
+    value: float
+    machine: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """A speed of the scheduled runtime: the median of the rounds. `aim` and `reached` are null where none is stated."""
+
+    workload: str
+    what: str
+    value: float
+    aim: float | None
+    reached: bool | None
+    low: float
+    high: float
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMemory:
     """Peak resident bytes of a worker of one build, whose core had `limit`."""
 
@@ -255,6 +281,7 @@ class BenchOutput(Output):
     build: str
     ratios: tuple[Ratio, ...]
     workers: tuple[WorkerMemory, ...]
+    speeds: tuple[Speed, ...]
 
 
 OUTPUTS: dict[str, type[Output]] = {

@@ -215,7 +215,7 @@ def test_elsewhere(path: str) -> None:
 def test_ratios(tmp_path: Path) -> None:
     output = call("bench", store=tmp_path)
     assert isinstance(output, BenchOutput)
-    assert len(output.ratios) == 5
+    assert len(output.ratios) == 7
     assert [ratio for ratio in output.ratios if not ratio.reached] == []
     [native] = [worker for worker in output.workers if worker.build == "native"]
     assert 0 < native.peak_rss <= native.limit + 150 * MIB
