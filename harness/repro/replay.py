@@ -6,6 +6,7 @@ many tries with other seeds; they share a process until one of them ends it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from harness.model.batch import BAD_REQUEST, NO_MEMORY, Batch
 from harness.model.finding import Finding
 from harness.model.output import Divergence
 from harness.model.problem import Problem
-from harness.model.schedule import SEEDED
+from harness.model.schedule import SEEDED, THREAD, Choice
 from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
 from harness.repro.resolve import Recorded, resolve
 from harness.repro.trace import trace_lines
@@ -145,9 +146,35 @@ def _death(ended: WorkerEnded, death: Death, seconds: float) -> Finding:
 def _divergence(recorded: Recorded, batch: Batch) -> Divergence | None:
     """Return where a replay left what was recorded, None where it did not, as far as that is known."""
     if batch.diverged_at >= 0:
-        return Divergence(step=batch.diverged_at, what=batch.message)
+        listed = recorded.repro.schedule.choices or ()
+        return Divergence(step=batch.diverged_at, what=batch.message or difference(listed, batch.choices))
     expected = recorded.trace_hash
     if expected is None or batch.status == "died" or batch.trace_hash == expected:
         return None
     what = f"the choices fit, but the execution differs: trace {batch.trace_hash:016x} instead of {expected:016x}"
     return Divergence(step=None, what=what)
+
+
+def difference(listed: Sequence[Choice], made: Sequence[Choice]) -> str:
+    """Return what was expected and what was met where the choices that were made leave the list.
+
+    >>> difference([Choice(3, 0, 1), Choice(9, 0, 2)], [Choice(3, 0, 1), Choice(10, 0, 1)])
+    'expected thread 1 at step 9, met thread 0 at step 10'
+    >>> difference([Choice(3, 0, 1)], [])
+    'expected thread 0 at step 3, met the default order'
+    """
+    same = 0
+    while same < min(len(listed), len(made)) and listed[same] == made[same]:
+        same += 1
+    expected = _told(listed[same]) if same < len(listed) else "the default order"
+    met = _told(made[same]) if same < len(made) else "the default order"
+    return f"expected {expected}, met {met}"
+
+
+def _told(choice: Choice) -> str:
+    """A thread's number is one more in a list: 0 is the thread that creates and checks."""
+    if choice.kind == THREAD:
+        who = f"thread {choice.value - 1}" if choice.value else "the creating thread"
+    else:
+        who = f"a choice of kind {choice.kind}, value {choice.value},"
+    return f"{who} at step {choice.step}"
