@@ -1,7 +1,8 @@
 """Links the archive of instrumented objects with the scheduled runtime instead of a sanitizer's library.
 
-Three steps: the instrumented objects are joined into one, in which calls of what the runtime intercepts get other names;
-the runtime itself is compiled without instrumentation; both become one library that shows nothing but its interface.
+Three steps: the instrumented objects are joined into one, in which calls of what the runtime intercepts get other
+names; the runtime itself is compiled without instrumentation; both become one library that shows nothing but its
+interface.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from harness.builds.recipe import Recipe
 from harness.model.problem import Problem
 
 FOLDER = Path("native/sched")
+RUNTIME = "libsched.a"
 _JOINED = Path("objects") / "sched-joined.o"
 _SWITCHES = {"x86_64": "switch_x86_64.S", "amd64": "switch_x86_64.S", "aarch64": "switch_aarch64.S",
              "arm64": "switch_aarch64.S"}  # fmt: skip
@@ -23,7 +25,7 @@ Run = Callable[[Sequence[str], Path], None]
 
 
 def is_runtime(path: Path) -> bool:
-    """Say whether a source, given relative to the build's folder, belongs to the scheduled runtime and its workloads."""
+    """Say whether a source, relative to the build's folder, belongs to the scheduled runtime or its workloads."""
     return FOLDER in path.parents
 
 
@@ -48,5 +50,6 @@ def link_scheduled(compiler: Compiler, recipe: Recipe, root: Path, archive: str,
     wraps = [f"-Wl,{line}" for line in (root / FOLDER / "wrap.txt").read_text(encoding="utf-8").split()]
     whole = ("-Wl,--whole-archive", archive, "-Wl,--no-whole-archive")
     run([*compiler.command, "-r", "-nostdlib", *wraps, *joined, *whole, "-o", str(_JOINED)], root)
+    run([compiler.tool("ar"), "rcsD", RUNTIME, *runtime], root)  # for programs of their own: see the tests
     exports = f"-Wl,--version-script={FOLDER / 'exports.map'}"
     run([*compiler.command, *recipe.link, exports, "-o", library, str(_JOINED), *runtime, "-lpthread", "-lm"], root)
