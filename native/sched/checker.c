@@ -4,27 +4,27 @@
 #include <string.h>
 
 #include "finding.h"
+#include "race.h"
 
 enum { FINISH_TRIES = 10000 };
 
 static struct {
     rs_fiber *interrupted;
-    bool busy; /* a check is under way */
 } checker RS_STATE;
 
 static void *check_for_ever(void *arg) {
     (void)arg;
     for (;;) {
-        checker.busy = true;
+        rt.check_waits = true;
         rt.target->check(rt.core, RW_INSTANT);
-        checker.busy = false;
+        rt.check_waits = false;
         checker_pause();
     }
     return NULL;
 }
 
 void checker_start(void) {
-    checker.busy = false;
+    rt.check_waits = false;
     if (rt.check_every > 0) {
         rt.checker = sched_spawn_apart(check_for_ever, NULL);
         rt.check_at = rt.decisions + (uint64_t)rt.check_every;
@@ -35,7 +35,8 @@ void checker_start(void) {
 static void interrupt(void) {
     rs_fiber *f = rt.cur;
     int64_t fuel = rt.fuel;
-    uint64_t step_end = rt.step_end, hash = rt.hash, points[RS_POINT_KINDS];
+    uint64_t step_end = rt.step_end, hash = rt.hash, decisions = rt.decisions, asked_at = rt.asked_at;
+    uint64_t points[RS_POINT_KINDS];
     memcpy(points, rt.points, sizeof points);
     rt.checking = true;
     rt.step_end = rs_step() + FUEL_IDLE;
@@ -47,6 +48,8 @@ static void interrupt(void) {
     rt.fuel = fuel;
     rt.step_end = step_end;
     rt.hash = hash;
+    rt.decisions = decisions;
+    rt.asked_at = asked_at;
 }
 
 void checker_pause(void) {
@@ -57,22 +60,25 @@ void checker_look(void) {
     if (rt.checker == NULL || rt.checker->state != FIBER_READY) {
         return;
     }
-    if (checker.busy || rt.decisions >= rt.check_at) {
+    if (rt.check_waits || rt.decisions >= rt.check_at) {
         rt.check_at = rt.decisions + (uint64_t)rt.check_every;
         interrupt();
     }
 }
 
 void checker_finish(void) {
-    for (int32_t i = 0; checker.busy && i < FINISH_TRIES; i++) {
+    for (int32_t i = 0; rt.check_waits && i < FINISH_TRIES; i++) {
         if (rt.checker->state != FIBER_READY) {
             break;
         }
         interrupt();
     }
-    if (checker.busy) { /* it waits for a lock that nobody gives back any more */
+    if (rt.check_waits) { /* it waits for a lock that nobody gives back any more */
         finding_deadlock();
         sched_end();
     }
-    rt.checker = NULL;
+    if (rt.checker != NULL) {
+        race_joined(rt.checker);
+        rt.checker = NULL;
+    }
 }

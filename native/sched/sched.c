@@ -41,6 +41,7 @@ void sched_ask_soon(void) {
 static void ready_add(rs_fiber *f) {
     if (unlikely(f == rt.checker)) { /* not one of those to choose from */
         f->state = FIBER_READY;
+        sched_ask_soon();
         return;
     }
     count_decisions();
@@ -138,7 +139,7 @@ static int64_t limited(int64_t fuel) {
     int64_t left = (int64_t)(rt.bound - step);
     fuel = fuel < look ? fuel : look;
     fuel = fuel < left ? fuel : left;
-    fuel = rt.observer != NULL ? 1 : fuel;
+    fuel = rt.observer != NULL || rt.check_waits ? 1 : fuel;
     if (rt.check_every > 0 && rt.ready_cnt > 1) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
@@ -458,6 +459,7 @@ void sched_begin(void) {
     rt.spin_rounds = 0;
     rt.chance = 0;
     rt.checker = NULL;
+    rt.check_waits = false;
     rt.decisions = rt.switches = rt.preemptions = 0;
     rt.check_at = (uint64_t)rt.check_every;
     rt.bound = (uint64_t)rs_settings.step_bound;

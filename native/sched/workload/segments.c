@@ -12,7 +12,7 @@
 #include "../../atomics.h"
 #include "workload.h"
 
-enum { PER_BLOCK = 60, BLOCKS = 16, HANDLES = PER_BLOCK * BLOCKS };
+enum { PER_BLOCK = 60, BLOCKS = 7, HANDLES = PER_BLOCK * BLOCKS };
 
 typedef struct handle {
     int64_t index;
