@@ -22,7 +22,7 @@ from harness.builds.sources import sources
 from harness.model.problem import Problem
 
 Kind = Literal["native", "tsan", "asan", "sched"]
-_STEPS = "1"  # another number when compile_library does something else with the same recipe
+_STEPS = "2"  # another number when compile_library does something else with the same recipe
 MANIFEST = "build.json"
 _SHOWN_LINES = 6
 

@@ -17,6 +17,7 @@ from harness.model.problem import Problem
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
 # The runtime's: functions that it intercepts, symbols that the library shows, the folder of its own code under test.
 WRAPPED, EXPORTS, WORKLOADS = "wrap.txt", "exports.map", "workload"
+RUNTIME_ARCHIVE = "libsched.a"  # for programs that are linked with the runtime without a target: see its tests
 _INTERCEPTED = "objects/intercepted.o"
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _AT_ONCE = 2
@@ -69,6 +70,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     if runtime:  # only the calls of the code under test are intercepted, not the runtime's own
         folder = Path("native") / RUNTIME
         _run([*compiler.command, "-r", "-nostdlib", f"-Wl,@{folder / WRAPPED}", *under_test, "-o", _INTERCEPTED], root)
+        _run([compiler.tool("ar"), "rcsD", RUNTIME_ARCHIVE, *(str(objects[file]) for file in runtime)], root)
         under_test = [_INTERCEPTED, f"-Wl,--version-script={folder / EXPORTS}"]
     _run([*link, *under_test, *apart, "-lpthread", "-lm"], root)
     for path in (root / "objects").iterdir():

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.builds import Build, get_build
+from harness.builds.compile import RUNTIME_ARCHIVE
 from harness.builds.compiler import find_compiler
 from harness.builds.recipe import recipe
-from harness.builds.scheduled import FOLDER, RUNTIME
 
 TESTS = Path(__file__).resolve().parents[2] / "native" / "tests" / "sched"
 SECONDS = 300  # far above what any program is meant to take
@@ -47,7 +47,7 @@ def linked(build: Build, tmp_path: Path, compiler: tuple[str, ...], source: Path
     whole, program = tmp_path / "joined.o", tmp_path / source.stem
     checked(*compiler, "-r", "-nostdlib", *wraps, *map(str, objects), *join, "-o", str(whole))
     checked(
-        *compiler, "-Wl,-z,now", "-o", str(program), *final, str(whole), str(root / RUNTIME), "-lcmocka", "-lpthread"
+        *compiler, "-Wl,-z,now", "-o", str(program), *final, str(whole), str(root / RUNTIME_ARCHIVE), "-lcmocka", "-lpthread"
     )
     return program
 
