@@ -16,6 +16,7 @@ from harness.builds.recipe import recipe
 
 TESTS = Path(__file__).resolve().parents[2] / "native" / "tests" / "sched"
 SECONDS = 300  # far above what any program is meant to take
+SCHED = TESTS.parents[1] / "sched"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,15 @@ def linked(build: Build, tmp_path: Path, compiler: tuple[str, ...], source: Path
     whole, program = tmp_path / "joined.o", tmp_path / source.stem
     checked(*compiler, "-r", "-nostdlib", *wraps, *map(str, objects), *join, "-o", str(whole))
     checked(
-        *compiler, "-Wl,-z,now", "-o", str(program), *final, str(whole), str(root / RUNTIME_ARCHIVE), "-lcmocka", "-lpthread"
+        *compiler,
+        "-Wl,-z,now",
+        "-o",
+        str(program),
+        *final,
+        str(whole),
+        str(root / RUNTIME_ARCHIVE),
+        "-lcmocka",
+        "-lpthread",
     )
     return program
 
@@ -57,7 +66,7 @@ def test_same_objects_as_tsan(build: Build) -> None:
 
 
 def test_intercepted_names_are_those_of_the_shims() -> None:
-    folder = TESTS.parents[2] / FOLDER
+    folder = SCHED
     text = "".join(path.read_text() for path in sorted(folder.glob("*_shim.c")))
     shims = {part.partition(")")[0] for part in text.split("SHIM(")[1:]}
     assert {f"--wrap={name}" for name in shims} == set((folder / "wrap.txt").read_text().split())
@@ -91,6 +100,6 @@ def test_aarch64_switch_assembles(tmp_path: Path) -> None:
     compiler = shutil.which("aarch64-linux-gnu-gcc")
     if compiler is None:
         pytest.skip("no cross compiler for aarch64")
-    folder = TESTS.parents[2] / FOLDER
+    folder = SCHED
     for source in (folder / "switch_aarch64.S", folder / "fiber.c", folder / "crash.c"):
         checked(compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", "-c", str(source), "-o", str(tmp_path / "out.o"))
