@@ -9,12 +9,12 @@ from dataclasses import replace
 from harness.builds import Symbols, get_build
 from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
+from harness.explore.named import NAMED
 from harness.explore.request import ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
 from harness.explore.supervisor import supervise
 from harness.explore.units import SLICE_MS, WHOLE, Units
-from harness.explore.workloads import WORKLOADS
 from harness.model.output import SelfCheck
 from harness.model.problem import Problem
 from harness.model.suite import Suite
@@ -54,7 +54,7 @@ def suites_of(request: ExploreRequest) -> tuple[Suite, ...]:
     """Return the suites to explore."""
     from harness.generate import discover  # with it comes Hypothesis, which workers don't need and would wait for
 
-    return chosen(request.suites, discover(), WORKLOADS)
+    return chosen(request.suites, discover(), NAMED)
 
 
 def announcement(request: ExploreRequest, suites: tuple[Suite, ...], seed: int) -> str:
@@ -111,7 +111,8 @@ def _slice(request: ExploreRequest, suites: tuple[Suite, ...]) -> int:
 def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> ExploreResult:
     """Write run.json; when the store refuses, the result says so and has everything."""
     collector, control = campaign.collector, campaign.figures.control()
-    if control.shared_words and not any(finding.kind == "data-race" for finding in collector.findings):
+    judged = campaign.request.options.races
+    if judged and control.shared_words and not any(finding.kind == "data-race" for finding in collector.findings):
         collector.note(
             f"threads shared {control.shared_words} words of memory without any point between them: what happens there "
             "has no schedule; --plain-points makes every access a point"

@@ -16,7 +16,8 @@ from harness.model.scenario import Scenario
 from harness.model.suite import Shape, Suite
 from harness.stress.draw import scenario_seed
 
-SEEDS = 500  # schedules of a scenario, when executions are counted
+SEEDS = 500  # schedules of a scenario at most, when executions are counted
+SCENARIOS = 8  # of a suite at least, when there are executions for so many
 SLICE_MS = 500  # time for a scenario, when time is
 WHOLE = ("dfs",)  # strategies that walk a scenario's schedules in order: one unit takes all
 
@@ -68,6 +69,7 @@ class Units:
             suite.name: 0 if executions is None else max(1, (executions + count - 1 - place) // count)
             for place, suite in enumerate(suites)
         }
+        self._seeds = {name: min(SEEDS, -(-left // SCENARIOS)) for name, left in self._left.items()}
         self._index = dict.fromkeys(self._suites, 0)
         self._turn = deque(self._suites)
         self._returned: deque[Unit] = deque()
@@ -116,7 +118,7 @@ class Units:
     def _unit(self, name: str) -> Unit:
         index = self._index[name]
         self._index[name] += 1
-        executions = 0 if self._slice else self._left[name] if self._whole else min(SEEDS, self._left[name])
+        executions = 0 if self._slice else self._left[name] if self._whole else min(self._seeds[name], self._left[name])
         self._left[name] -= executions
         origin = Origin(name, scenario_seed(self._seed, name, index), self._shape)
         first = schedule_seed(self._seed, name, index)

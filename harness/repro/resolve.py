@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from harness.explore.bundle import REPRO, SCENARIO, content_hash, decode_repro
+from harness.explore.named import NAMED
 from harness.explore.units import drawn
-from harness.explore.workloads import WORKLOADS
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.scenario import Scenario, scenario_from_json
@@ -61,7 +61,7 @@ def _drawn(repro: Repro) -> Recorded:
     from harness.generate import discover
 
     assert repro.origin is not None
-    suites = {**discover(), **WORKLOADS}
+    suites = {**discover(), **NAMED}
     suite = suites.get(repro.origin.suite)
     if suite is None:
         raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here")
