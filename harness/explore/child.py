@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import selectors
 import time
+from collections.abc import Iterator
 
 from harness.builds import BatchProgress, Build
 from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
 from harness.model.batch import Batch
 from harness.model.problem import Problem
 from harness.stress.failure import RunFailed
-from harness.stress.messages import Frames, encode
+from harness.stress.messages import Frames, Garbled, encode
 from harness.stress.process import Launch, Process, launch_of
 
 MODULE = "harness.explore.worker"
+LONGEST = 1 << 30  # bytes of a message: a trace of a million events, the choices of many findings
 START_SECONDS = 120.0  # for a worker to load its library
 
 
@@ -37,7 +39,7 @@ class Explorer(Process):
     def __init__(self, launch: Launch) -> None:
         super().__init__(launch, BatchProgress.size())
         self.progress = BatchProgress(self.area)
-        self._frames = Frames(from_worker)
+        self._frames = Frames(from_worker, LONGEST)
         self._waiting: list[FromWorker] = []
         self._ready = False
         self.tell(Load(launch.build, os.getpid(), self.area_fd))
@@ -46,9 +48,10 @@ class Explorer(Process):
         """Send an order."""
         self.write(encode(order))
 
-    def messages(self) -> list[FromWorker]:
-        """Return the messages that have come; never waits."""
-        return [message for piece in self.pieces() for message in self._frames.feed(piece)]
+    def messages(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come; never waits. Raises Garbled."""
+        for piece in self.pieces():
+            yield from self._frames.feed(piece)
 
     def obey(self, order: ToWorker, seconds: float) -> Batch:
         """Send an order and wait for what comes of it.
@@ -79,7 +82,10 @@ class Explorer(Process):
             while (left := deadline - time.monotonic()) > 0:
                 selector.select(left)
                 ended = self.process.poll() is not None
-                self._waiting += self.messages()
+                try:
+                    self._waiting += self.messages()
+                except Garbled as error:
+                    raise WorkerEnded(self.process.returncode or 0, f"{error}") from error
                 if self._waiting:
                     message = self._waiting.pop(0)
                     _refuse(message)

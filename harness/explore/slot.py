@@ -6,14 +6,18 @@ with the seed after it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.explore.campaign import Campaign
 from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
 from harness.explore.units import WHOLE, Unit
+from harness.model.finding import Finding
 from harness.model.schedule import NO_CALIBRATION, Calibration
-from harness.oracle import Death, crash_finding, exit_finding, hang_finding
+from harness.oracle import Death, crash_finding, exit_finding, garbled_finding, hang_finding
 from harness.stress.evidence import native_stacks
 from harness.stress.failure import RunFailed
+from harness.stress.messages import Garbled
 
 _TAIL = 16 << 10  # bytes of what a worker printed, kept with its death
 _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its workers for it
@@ -56,8 +60,12 @@ class Slot:
         if child is None:
             return
         ended = child.process.poll() is not None
-        for message in child.messages():
-            self._take(child, message)
+        try:
+            for message in child.messages():
+                self._take(child, message)
+        except Garbled:
+            self._lose(child, lambda death: garbled_finding(death, str(error)))
+            return
         if ended:
             self._bury(child)
             return
@@ -135,16 +143,17 @@ class Slot:
             if self._quiet > START_SECONDS:
                 raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
         elif self._unit is not None and self._quiet > self._campaign.request.hang_after:
-            stacks = native_stacks(child.pids(), self._campaign.interrupted)
-            self._lose(child, None, stacks)
+            stacks, quiet = native_stacks(child.pids(), self._campaign.interrupted), round(self._quiet)
+            self._lose(child, lambda death: hang_finding(death, quiet, (), stacks))
 
     def _bury(self, child: Explorer) -> None:
         """The process has ended by itself."""
         if not self._ready:
             raise RunFailed(f"a worker could not start, it ended with {child.process.returncode}: {_last_line(child)}")
-        self._lose(child, child.process.returncode)
+        code = child.process.returncode
+        self._lose(child, lambda death: crash_finding(death, -code) if code < 0 else exit_finding(death, code))
 
-    def _lose(self, child: Explorer, code: int | None, stacks: str = "") -> None:
+    def _lose(self, child: Explorer, judge: Callable[[Death], Finding]) -> None:
         """A process that ended, or has to, before its time: the next one goes on after the seed it died of."""
         unit, seed, found = self._unit, child.progress.seed, child.progress.findings
         executed = child.progress.executions
@@ -152,14 +161,10 @@ class Slot:
         self._part(child)
         self._unit = None
         if unit is None:
-            raise RunFailed(f"a worker ended with {code} between two batches: {printed.strip()[-300:]}")
+            raise RunFailed(f"a worker was lost between two batches: {printed.strip()[-300:]}")
         seed = seed or unit.first_seed  # it died before its first execution
         death = Death(unit.suite, seed, "exploring", printed)
-        if code is None:
-            finding = hang_finding(death, round(self._quiet), (), stacks)
-        else:
-            finding = crash_finding(death, -code) if code < 0 else exit_finding(death, code)
-        self._campaign.died(unit, finding, seed, self._calibration)
+        self._campaign.died(unit, judge(death), seed, self._calibration)
         self._campaign.units.give_back(unit.rest(seed + 1 - unit.first_seed))
         if found:  # what the batch had seen died with the process: explore the seeds before once more
             self._campaign.units.give_back(unit.until(seed, self._done))

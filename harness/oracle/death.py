@@ -86,6 +86,11 @@ def flood_finding(death: Death, limit: int) -> Finding:
     return death.finding("crash", "the worker was killed for printing too much", detail=f": more than {limit >> 20} MB")
 
 
+def garbled_finding(death: Death, why: str) -> Finding:
+    """Return the finding of a worker that was killed because its messages made no sense any more."""
+    return death.finding("crash", "the worker wrote over its own memory: its messages are damaged", detail=f" ({why})")
+
+
 def left_behind_finding(death: Death, names: list[str]) -> Finding:
     """Return the finding of forked processes that outlived their worker, until they were killed."""
     detail = f" ({len(names)}: {', '.join(sorted(set(names)))})"

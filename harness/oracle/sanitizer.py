@@ -51,6 +51,9 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("allocator is out of memory", "oom"),
     ("hard rss limit", "oom"),
 )
+# The core's allocator poisons what is free and what lies between objects, at least two shadow bytes.
+_POISON, _HERE = "use-after-poison", "=>0x"
+_BESIDE = re.compile(r"0[0-7]\s?\[f7\]|\[f7\]\s?00")
 _OUTSIDE = re.compile(r"-buffer-(?:over|under)flow|container-overflow|out of bounds|stack-buffer-underflow")
 
 
@@ -72,6 +75,7 @@ class Report:
     stacks: list[Stack] = field(default_factory=list)
     place: Location | None = None  # where the report's first line itself names one
     title: str = ""  # the last one, until its stack comes
+    ended: bool = False  # but the shadow bytes may follow
 
     @property
     def text(self) -> str:
@@ -81,10 +85,17 @@ class Report:
     @property
     def kind(self) -> str:
         """The finding's kind."""
+        if self.what.startswith(_POISON) and self.beside_live:
+            return "out-of-bounds"
         for beginning, kind in _KINDS:
             if self.what.startswith(beginning):
                 return kind
         return "out-of-bounds" if _OUTSIDE.search(self.what) else "sanitizer"
+
+    @property
+    def beside_live(self) -> bool:
+        """Whether the poisoned byte borders on live memory: what the core's allocator has freed doesn't."""
+        return any(_BESIDE.search(line) for line in self.lines if line.startswith(_HERE))
 
     @property
     def leaked(self) -> int:
@@ -135,11 +146,7 @@ def _split(lines: list[str]) -> Iterator[Report]:
             if report:
                 yield report
             report = _begin(start, line)
-        elif report and _END.match(line):
-            report.lines.append(line)
-            yield report
-            report = None
-        elif report and not _add(report, line):
+        elif report and (_is_last(report, line) or not _add(report, line)):
             yield report
             report = None
     if report:
@@ -154,8 +161,22 @@ def _begin(start: re.Match[str], line: str) -> Report:
     return Report(start["tool"] or start["check"], what, [line])
 
 
+def _is_last(report: Report, line: str) -> bool:
+    """Take the line that ends a report: the summary, or the shadow bytes after it where they tell something."""
+    if report.ended:
+        shadow = line.startswith(("Shadow bytes", "  0x", _HERE))
+        report.lines += [line] if shadow else []
+        return not shadow or line.startswith(_HERE)
+    report.ended = _END.match(line) is not None
+    if report.ended:
+        report.lines.append(line)
+    return report.ended and not report.what.startswith(_POISON)
+
+
 def _add(report: Report, line: str) -> bool:
     """Take a line into a report; False when the report was over before it (UBSan prints no end without a summary)."""
+    if report.ended:
+        return True
     frame = parse_frame(line)
     if frame:
         if frame.number == 0 or not report.stacks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from harness.builds import Progress, Target
 from harness.stress.messages import Frames, FromWorker, Job, ToWorker, encode, from_worker
@@ -29,9 +30,10 @@ class Child(Process):
         self.progress.close()
         self.progress = Progress(self.area, target)
 
-    def messages(self) -> list[FromWorker]:
-        """Return the messages that have come; never waits."""
-        return [message for piece in self.pieces() for message in self._frames.feed(piece)]
+    def messages(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come; never waits. Raises Garbled."""
+        for piece in self.pieces():
+            yield from self._frames.feed(piece)
 
     def _close(self) -> None:
         if hasattr(self, "progress"):  # not when the process could not be started

@@ -14,7 +14,7 @@ from harness.model.outcome import Outcome
 from harness.model.suite import Shape
 
 MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
-_LENGTH = 4
+_LENGTH, _LONGEST = 4, 16 << 20
 
 T = TypeVar("T")
 
@@ -90,21 +90,31 @@ def encode(message: msgspec.Struct) -> bytes:
     return len(data).to_bytes(_LENGTH, "little") + data
 
 
+class Garbled(Exception):
+    """What came from a worker is no message: the code under test may have written over its memory."""
+
+
 class Frames(Generic[T]):
     """Puts a worker's messages together from whatever pieces the pipe gives."""
 
-    def __init__(self, decode: Callable[[bytes], T]) -> None:
+    def __init__(self, decode: Callable[[bytes], T], longest: int = _LONGEST) -> None:
         self._rest = bytearray()
         self._decode = decode
+        self._longest = longest
 
     def feed(self, data: bytes) -> Iterator[T]:
-        """Yield the messages that are whole now."""
+        """Yield the messages that are whole now. Raises Garbled."""
         self._rest += data
         while len(self._rest) >= _LENGTH:
             end = _LENGTH + int.from_bytes(self._rest[:_LENGTH], "little")
+            if end > self._longest:
+                raise Garbled(f"a message of {end} bytes")
             if len(self._rest) < end:
                 return
-            message = self._decode(bytes(self._rest[_LENGTH:end]))
+            try:
+                message = self._decode(bytes(self._rest[_LENGTH:end]))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise Garbled(str(error)) from error
             del self._rest[:end]
             yield message
 

@@ -67,11 +67,11 @@ def run_with(
     """Run suites in workers that are started in a given way."""
     names = tuple(suite.name for suite in suites)
     report_unfinished(request.store, notify)
-    store = new_run(request.store, seed, intent(request, seed, names))
-    collector = Collector(store, names, notify)
-    if request.shared and request.sanitizer == "tsan":
-        collector.note(_NO_RACE_BETWEEN)
     with Interrupts() as interrupts:
+        store = new_run(request.store, seed, intent(request, seed, names))
+        collector = Collector(store, names, notify)
+        if request.shared and request.sanitizer == "tsan":
+            collector.note(_NO_RACE_BETWEEN)
         race = Race(launch, request, suites, seed, collector, interrupts)
         error: Exception | None = None
         try:

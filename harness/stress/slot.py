@@ -13,8 +13,7 @@ from typing import assert_never
 from harness.model.suite import Suite
 from harness.stress.canary import canary_seen, explain_start
 from harness.stress.child import Child
-from harness.stress.failure import RunFailed
-from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, FromWorker, Ready, Start
+from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, FromWorker, Garbled, Ready, Start
 from harness.stress.race import Race
 from harness.stress.verdict import Verdict
 
@@ -59,9 +58,14 @@ class Slot:
         if child is None:
             return
         ended = child.process.poll() is not None
-        for message in child.messages():
-            self._heard += 1
-            self._take(child, message)
+        try:
+            for message in child.messages():
+                self._heard += 1
+                self._take(child, message)
+        except Garbled as error:
+            self._verdict.garbled(str(error))
+            self._lose(child)
+            return
         if ended:
             self._bury(child)
         else:
@@ -171,7 +175,7 @@ class Slot:
         self._unmeasured += passed
         if not self._ready:
             if self._quiet > START_SECONDS:
-                raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
+                self._fail(child, f"a worker did not start within {START_SECONDS:.0f} s")
         elif self._quiet > self._race.request.hang_after:
             self._verdict.hang(self._quiet)
             self._lose(child)
@@ -195,7 +199,8 @@ class Slot:
         code = child.process.returncode
         if not self._ready:
             explain_start(child.text(0, child.printed))
-            raise RunFailed(f"a worker could not start, it ended with {code}: {_last_line(child)}")
+            self._fail(child, f"a worker could not start, it ended with {code}")
+            return
         well = code == 0 and (self._finishing or self._replacing)
         if not well:
             self._verdict.died(code)
@@ -215,6 +220,12 @@ class Slot:
         if not self._finishing:
             self._race.died(self.suite)
             self._go_on()
+
+    def _fail(self, child: Child, what: str) -> None:
+        """No process can be brought to work: the run can't go on."""
+        said = _last_line(child)
+        self._part(child)
+        self._race.fail(f"{what}: {said}", problem=False)
 
     def _part(self, child: Child) -> None:
         child.end()

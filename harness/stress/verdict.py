@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import msgspec
 
@@ -15,6 +16,7 @@ from harness.oracle import (
     crash_finding,
     exit_finding,
     flood_finding,
+    garbled_finding,
     hang_finding,
     left_behind_finding,
     oom_finding,
@@ -89,6 +91,11 @@ class Verdict:
     def flood(self, limit: int) -> None:
         """The process has to be killed, because one execution printed too much."""
         self._end([flood_finding(self._death(), limit)], self._files(self._operations()))
+
+    def garbled(self, why: str) -> None:
+        """The process has to be killed, because what it sends is no message; which execution did it is not known."""
+        death = replace(self._death(), phase="unknown")
+        self._end([garbled_finding(death, why)], self._files(self._operations()))
 
     def left_behind(self, names: list[str]) -> None:
         """Forked processes were still there when the process had ended."""

@@ -76,7 +76,7 @@ def die(number: int) -> None:
 
 
 def fill_disk() -> None:
-    with (Path(os.environ["FAKE_DISK"]) / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+    with (Path(os.environ["FAKE_DISK"]) / "filler").open("ab", buffering=0) as filler, contextlib.suppress(OSError):
         while filler.write(b"x" * 4096):
             pass
 
@@ -104,6 +104,8 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "abort": lambda: say_and_die(text("asan-abort")),
     "cut": lambda: say_and_die(text("asan-uaf")[:700]),
     "leak": lambda: os.write(2, text("asan-leak")),
+    "garble": lambda: os.write(int(sys.argv[1]), b"\x05\0\0\0 no m"),
+    "garble-long": lambda: os.write(int(sys.argv[1]), b"\xff\xff\xff\x7f"),
     "broken": broken,
     "refuse": refuse,
     "violate": lambda: None,

@@ -18,6 +18,7 @@ from harness.oracle import (
     crash_finding,
     exit_finding,
     flood_finding,
+    garbled_finding,
     hang_finding,
     left_behind_finding,
     oom_finding,
@@ -164,6 +165,16 @@ def test_other_reports_without_any_frame_of_ours_are_kept() -> None:
     assert (finding.kind, finding.locations) == ("data-race", ())
 
 
+def test_poison_beside_live_memory_is_out_of_bounds() -> None:
+    """What is free lies between poisoned bytes; a redzone borders on its object."""
+    for shadow in ("fa 00[f7]f7 fa", "00 04[f7]f7 f7", "f7 f7[f7]00 00"):
+        [finding] = findings(text("asan-poison").replace("fa fa[f7]f7 fa", shadow))
+        assert finding.kind == "out-of-bounds"
+        assert shadow in finding.report
+    for shadow in ("f7 f7[f7]f7 f7", "fa fa[f7]f7 00"):
+        assert findings(text("asan-poison").replace("fa fa[f7]f7 fa", shadow))[0].kind == "use-after-free"
+
+
 CLANG = """\
 ==================
 WARNING: ThreadSanitizer: data race (pid=1)
@@ -270,9 +281,10 @@ def test_deaths_have_their_kinds_and_say_where() -> None:
         hang_finding(DEATH, 30, ("put", "get", "put"), "a stack"),
         oom_finding(DEATH, 3 << 30, 2 << 30),
         flood_finding(DEATH, 64 << 20),
+        garbled_finding(DEATH, "a message of 5 bytes"),
         left_behind_finding(DEATH, ["python"]),
     ]
-    assert [finding.kind for finding in made] == ["crash", "crash", "hang", "oom", "crash", "hang"]
+    assert [finding.kind for finding in made] == ["crash", "crash", "hang", "oom", "crash", "crash", "hang"]
     assert "SIGSEGV" in made[0].message
     assert "get, put for 30 s" in made[2].message
     assert "a stack" in made[2].report

@@ -52,7 +52,7 @@ def launch(kind: str = "native", identity: str = "fake", **more: str) -> Launch:
 
 def race(store: Path, *suites: Suite, by: Launch | None = None, notify: Callable[[str], None] = lambda _: None,
          tell: Callable[[str], None] = lambda _: None, **more: Any) -> RunResult:  # fmt: skip
-    asked = {"seconds": 0.5, "threads": 2, "hang_after": HANG, "store": store, **more}
+    asked = {"seconds": 1.0, "threads": 2, "hang_after": HANG, "store": store, **more}
     request = RunRequest(suites=tuple(suite.name for suite in suites), **asked)
     return run_with(by or launch(), request, suites, SEED, notify, tell)
 
@@ -89,8 +89,7 @@ def bundle(finding: Finding) -> dict[str, Any]:
 
 
 def test_figures_are_added_up_and_kept(tmp_path: Path) -> None:
-    told: list[str] = []
-    result = race(tmp_path, suite("fine"), suite("slow"), notify=told.append)
+    result = race(tmp_path, suite("fine"), suite("slow"), seconds=3.0)
     fine, slow = result.suites
     assert fine.executions > 1
     assert slow.executions >= 1
@@ -107,7 +106,7 @@ def test_figures_are_added_up_and_kept(tmp_path: Path) -> None:
     assert stored["executions"] == fine.executions + slow.executions
     assert stored["build"]["identity"] == "fake"
     assert [one["name"] for one in stored["suites"]] == ["fine", "slow"]
-    assert stored["again"].startswith("racewash run fine slow --seconds 0.5")
+    assert stored["again"].startswith("racewash run fine slow --seconds 3")
     assert newest_run(tmp_path) == result.path
 
 
@@ -213,6 +212,13 @@ def test_a_worker_that_ends_is_a_finding_and_the_run_goes_on(what: str, kind: st
     assert operations["threads"][1]["finished"] == 0
     assert [one.executions > 0 for one in result.suites] == [True, True]
     assert read_findings(result.path) == [finding]
+
+
+@pytest.mark.parametrize("what", ["garble", "garble-long"])
+def test_a_worker_that_wrote_over_its_own_memory(what: str, tmp_path: Path) -> None:
+    result = race(tmp_path, sometimes(what), suite("fine"), seconds=4.0)
+    assert (only(result).kind, "messages are damaged" in only(result).message) == ("crash", True)
+    assert [one.executions > 0 for one in result.suites] == [True, True]
 
 
 def test_a_suite_that_only_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
