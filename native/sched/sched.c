@@ -139,7 +139,7 @@ static int64_t limited(int64_t fuel) {
     int64_t left = (int64_t)(rt.bound - step);
     fuel = fuel < look ? fuel : look;
     fuel = fuel < left ? fuel : left;
-    fuel = rt.observer != NULL || rt.check_waits ? 1 : fuel;
+    fuel = (rt.observer != NULL && rt.live_cnt > 1) || rt.check_waits ? 1 : fuel;
     if (rt.check_every > 0 && rt.ready_cnt > 1) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
@@ -206,7 +206,7 @@ static void look_around(rs_fiber *f, uint64_t step) {
     if (rt.timed_cnt > 0) {
         expire_due();
     }
-    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0) {
+    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0 && rt.live_cnt > 1) { /* alone, the bound is enough */
         spin_watch(f);
         rt.mode |= MODE_WATCH;
     }
