@@ -153,7 +153,10 @@ static void show_progress(const batch *b, uint64_t seed) {
         p->coverage = (uint64_t)coverage_total();
         p->findings = (uint64_t)b->out->finding_total;
         p->seed = seed;
-        __atomic_store_n(&p->points, p->points, __ATOMIC_RELAXED);
+        p->points = 0;
+        for (int32_t kind = 0; kind < RS_POINT_KINDS; kind++) {
+            p->points += rt.points[kind];
+        }
     }
 }
 
