@@ -4,11 +4,10 @@
 #include <string.h>
 #include <threads.h>
 
+#include "sched_private.h"
 #include "shim.h"
 
 static const uintptr_t THREAD_BASE = 0x5254000000;
-
-void sched_thread_ended(void *result);
 
 /* ---- Threads ---- */
 
