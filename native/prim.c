@@ -127,8 +127,7 @@ prim_mem *prim_mem_arena(size_t bytes) {
     /* The table covers its own pages too: at most one page of table for every 256 pages, plus rounding. */
     size_t head = pages_of(sizeof(prim_mem) + (pages + pages / 128 + 16) * sizeof(arena_page));
     size_t map_bytes = (head + pages) * PRIM_PAGE;
-    prim_mem *mem =
-        mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    prim_mem *mem = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mem == MAP_FAILED) {
         return NULL;
     }

@@ -46,6 +46,8 @@ def found(suite: Suite, seed: int, layout: Layout, seconds: float = SECONDS, **m
     with TemporaryDirectory(prefix="racewash-test-") as store:
         request = RunRequest(suites=(suite.name,), seconds=seconds, seed=seed, layout=layout, store=Path(store), **more)
         result = run(request, lambda *_: None)
+    if result.interrupted:
+        raise KeyboardInterrupt  # the run took the signal, which was meant for the tests
     [figures] = result.suites
     if not result.findings:
         assert figures.executions > 0

@@ -27,6 +27,8 @@ TOPICS = ("suites", "defects", "invariants", "findings")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_topics(topic: str | None, store: Path, as_json: bool) -> None:
     """List one TOPIC, or all: suites, planted defects, invariants, the findings of the store."""
+    if topic == "findings" and not store.exists():
+        raise Problem(f"the store {store} does not exist; name another with --store, or start with `racewash run`")
     wanted = TOPICS if topic is None else (topic,)
     output = ListOutput(
         command="list",

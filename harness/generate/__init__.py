@@ -1,8 +1,10 @@
-"""Seed -> scenario: find the suites that are installed, draw their scenarios in property tests."""
+"""Seed -> scenario: find the suites that are installed.
+
+Property tests draw their scenarios through `harness.generate.strategies`, which brings Hypothesis with it.
+"""
 
 from __future__ import annotations
 
 from harness.generate.installed import discover
-from harness.generate.strategies import scenarios, seeds
 
-__all__ = ["discover", "scenarios", "seeds"]
+__all__ = ["discover"]

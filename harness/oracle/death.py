@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.model.finding import Finding, Location, fingerprint_of
@@ -13,6 +14,8 @@ _ASSERTION = re.compile(r"(?P<file>[^\s:]+\.[ch]):(?P<line>\d+): (?P<function>\w
 _HEAP = re.compile(
     r"^(double free or corruption|free\(\): |munmap_chunk\(\): |malloc\(\): |corrupted ).*", re.MULTILINE
 )
+# "#1  0x00007f35af47c0d2 in dl_insert_tail (l=0x7f35, x=0x7f36) at native/core/dlist.c:78"
+_GDB = re.compile(r"^#\d+ .*?(?P<function>\w+) \(.*\) at (?P<file>\S+):(?P<line>\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,19 @@ def hang_finding(death: Death, seconds: float, running: tuple[str, ...], stack: 
     """Return the finding of a worker without progress; `running` names the operations that had not ended."""
     busy = f" while running {', '.join(sorted(set(running)))}" if running else ""
     found = death.finding("hang", "no progress", detail=f"{busy} for {seconds:g} s")
+    places = tuple(dict.fromkeys(_standing(stack)))
     stacks = f"\nNative stacks, taken before the worker was killed:\n{stack}" if stack else ""
-    return replace(found, report=death.stderr + stacks)
+    return replace(found, locations=places, report=death.stderr + stacks)
+
+
+def _standing(stack: str) -> Iterator[Location]:
+    """Where each thread of a text of gdb's stands in the code under test: its innermost function there."""
+    for thread in stack.split("\nThread ")[1:]:
+        for frame in _GDB.finditer(thread):
+            file = relative(frame["file"])
+            if file.startswith(("native/core/", "native/target/")):
+                yield Location(file, int(frame["line"]), frame["function"])
+                break
 
 
 def oom_finding(death: Death, rss: int, limit: int) -> Finding:

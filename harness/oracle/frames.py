@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _FRAME = re.compile(
     r"(?:\s*\((?P<module>[^()]*)\))?(?:\s*\(BuildId: \w+\))?\s*$"
 )
 _OURS = re.compile(r"(?:^|/)(native/(?:\w+/)?\w+\.[ch])$")
+ATOMICS = "native/atomics.h"  # the one seam of all atomics: who uses it is what counts
 # Every object passes through these: they say nothing about who owns it.
 _ALLOCATOR = frozenset({"native/prim.c", "native/mem_note.c", "native/core/label_alloc.c"})
 
@@ -54,13 +56,13 @@ def relative(file: str) -> str:
     >>> relative("/somewhere/cache/tsan-12ab/native/core/dlist.c")
     'native/core/dlist.c'
     """
-    match = _OURS.search(file)
+    match = _OURS.search(posixpath.normpath(file)) if file else None
     return match[1] if match else file
 
 
 def innermost(frames: Sequence[Frame]) -> tuple[Location, ...]:
     """Return where a stack touches our sources: the innermost frame, and who called where that is the allocator."""
-    ours = [frame for frame in frames if frame.ours]
+    ours = [frame for frame in frames if frame.ours and frame.file != ATOMICS]
     if not ours:
         return ()
     caller = next((frame for frame in ours if frame.file not in _ALLOCATOR), None)

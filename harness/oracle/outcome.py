@@ -10,7 +10,7 @@ from harness.oracle.frames import relative
 
 ACCOUNTING = frozenset({"I9", "Q5", "Q8"})  # invariants about a label's used and hold
 AFTER_DESTROY = "Q8"
-_LEFT = re.compile(r"\bused\b\D{0,8}?(-?\d+)")
+_LEFT = re.compile(r"(-?\d+) bytes used")
 
 
 def outcome_findings(outcome: Outcome, suite: str, seed: int) -> list[Finding]:
@@ -26,7 +26,7 @@ def outcome_findings(outcome: Outcome, suite: str, seed: int) -> list[Finding]:
 def kind_of(violation: Violation) -> str:
     """Return the kind of a violation: bytes that a label still uses after destroy are a leak.
 
-    >>> kind_of(Violation("Q8", "label USER: used 48, hold 64 after destroy", "", 0, -1, 1))
+    >>> kind_of(Violation("Q8", "after destruction USER has 1 objects, 48 bytes used, 64 hold", "", 0, -1, 1))
     'leak'
     """
     if violation.id not in ACCOUNTING:

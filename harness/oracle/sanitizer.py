@@ -86,6 +86,12 @@ class Report:
                 return kind
         return "out-of-bounds" if _OUTSIDE.search(self.what) else "sanitizer"
 
+    @property
+    def leaked(self) -> int:
+        """Bytes of a leak, 0 of anything else."""
+        match = _LEAK.match(self.stacks[0].title) if self.stacks else None
+        return int(match[2]) if match else 0
+
     def in_file(self, part: str) -> bool:
         """Whether any frame's file has the part in its name."""
         return any(part in frame.file for stack in self.stacks for frame in stack.frames)

@@ -49,7 +49,17 @@ def native_stacks(pids: Sequence[int], interrupted: Callable[[], bool]) -> str:
 
 
 def _stack(gdb: str, pid: int, deadline: float, interrupted: Callable[[], bool]) -> str:
-    command = [gdb, "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", "set pagination off"]
+    command = [
+        gdb,
+        "-nx",
+        "-batch",
+        "-iex",
+        "set debuginfod enabled off",
+        "-iex",
+        "set auto-load off",
+        "-ex",
+        "set pagination off",
+    ]
     command += ["-ex", f"thread apply all backtrace {_DEPTH}", "-p", str(pid)]
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     with subprocess.Popen(

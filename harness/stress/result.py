@@ -62,7 +62,7 @@ def intent(request: RunRequest, seed: int, suites: tuple[str, ...]) -> dict[str,
     return {
         "command": "run",
         "version": VERSION,
-        "again": again(request, seed),
+        "again": None if request.patches else again(request, seed),  # no command takes patches
         "seed": seed,
         "asked": list(suites),
         "seconds_asked": request.seconds,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.builds import get_build
+from harness.generate import discover
 from harness.model.problem import Problem
 from harness.model.suite import Suite
 from harness.store import RunStore, new_run, report_unfinished
@@ -36,8 +37,6 @@ def run(request: RunRequest, notify: Callable[[str], None], tell: Callable[[str]
     >>> run(RunRequest(suites=("map",), seconds=5), print).findings  # doctest: +SKIP
     []
     """
-    from harness.generate import discover  # with it comes Hypothesis, which workers don't need and would wait for
-
     check(request)
     suites = chosen(request, discover())
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from harness.model.finding import Finding
@@ -40,7 +42,7 @@ class Verdict:
     def __init__(self, race: Race, child: Child) -> None:
         self._race = race
         self._child = child
-        self._leaks: dict[str, str] = {}
+        self._leaked: Counter[str] = Counter()  # bytes by the finding's name, as last told
         self.suite: Suite | None = None
         self.index: int | None = None
         self.read = 0
@@ -114,15 +116,15 @@ class Verdict:
 
     def _new(self, reports: list[Report]) -> list[Finding]:
         """Return the reports' findings. LeakSanitizer tells every leak again each time it looks: only growth is new."""
-        findings = []
-        for report in reports:
-            finding = report_finding(report, self._name, self._seed)
-            if finding is None or (finding.kind == "leak" and self._leaks.get(finding.fingerprint) == finding.message):
-                continue
-            if finding.kind == "leak":
-                self._leaks[finding.fingerprint] = finding.message
-            findings.append(finding)
-        return findings
+        pairs = [(report, report_finding(report, self._name, self._seed)) for report in reports]
+        leaked: Counter[str] = Counter()
+        for report, finding in pairs:
+            if finding and report.leaked:
+                leaked[finding.fingerprint] += report.leaked
+        grown = {name for name, size in leaked.items() if size > self._leaked[name]}
+        self._leaked.update({name: leaked[name] - self._leaked[name] for name in grown})
+        found = {finding.fingerprint: finding for _, finding in reversed(pairs) if finding}
+        return [finding for name, finding in reversed(found.items()) if name not in leaked or name in grown]
 
     def _end(self, findings: list[Finding], files: dict[str, bytes]) -> None:
         self._keep([*self._new(self._reports(self._child.printed)), *findings], files)

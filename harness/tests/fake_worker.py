@@ -5,6 +5,7 @@ Started as `python fake_worker.py FD`; everything but the library is the real wo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -74,6 +75,12 @@ def die(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
+def fill_disk() -> None:
+    with (Path(os.environ["FAKE_DISK"]) / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+
+
 def say_and_die(report: bytes) -> None:
     os.write(2, report)
     die(signal.SIGABRT)
@@ -100,6 +107,7 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "broken": broken,
     "refuse": refuse,
     "violate": lambda: None,
+    "fill": fill_disk,
     "torn": lambda: None,
     "uncreated": lambda: None,
 }
@@ -138,7 +146,7 @@ class FakeLibrary:
             ops=2 * len(scenario.programs),
             seconds=0.001,
             checks={"I1": 3},
-            violations=(violation,) if op.name == "violate" else (),
+            violations=(violation,) if op.name in ("violate", "fill") else (),
             codes={"OK": 2, f"seed {scenario.seed}": 1},
             latency=(0, 1),
             snapshot={"labels": {"USER": {"used": 1}}},

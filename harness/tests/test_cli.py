@@ -342,6 +342,14 @@ def test_findings_of_a_store_are_listed(tmp_path: Path) -> None:
     assert FINDING.message in run.stdout
 
 
+def test_a_store_that_is_not_there_is_no_store_without_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert entry.call(["list", "findings"]) == 2
+    assert ".racewash" in capsys.readouterr().err
+
+
 def test_a_header_that_lacks_a_field_is_named() -> None:
     with pytest.raises(ValueError, match="Component"):
         parse_defect("Name: x\nSuite: map\n")

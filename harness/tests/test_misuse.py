@@ -162,6 +162,11 @@ def test_store_full(full_disk: Path, tmp_path: Path) -> None:
     refuses(run, str(full_disk))
 
 
+def test_table_store_full(full_disk: Path, tmp_path: Path) -> None:
+    refuses(racewash("table", "--memory", "64M", "--store", str(full_disk), cwd=tmp_path), str(full_disk))
+    assert [path for path in full_disk.rglob("*") if path.is_file()] == [full_disk / "filler"]
+
+
 # ---- Interruption ----
 
 

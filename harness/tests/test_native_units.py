@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,7 @@ SANITIZER_OPTIONS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 SECONDS = 120  # far above what any program is meant to take: only a hang reaches it
+_FIXTURE = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 PROBE = (
     "#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <cmocka.h>\nint main(void) { return 0; }\n"
 )
@@ -71,7 +73,7 @@ def made(command: list[str], key: bytes, suffix: str) -> Path:
         os.close(handle)
         run = subprocess.run([*command, name], capture_output=True, text=True, check=False)
         if run.returncode != 0:
-            Path(name).unlink()
+            Path(name).unlink(missing_ok=True)  # a linker that fails has removed it
             pytest.fail(f"{' '.join(command)}:\n{run.stderr}", pytrace=False)
         Path(name).replace(out)
     return out
@@ -82,10 +84,16 @@ def compiled(source: Path, mode: str) -> Path:
     return made(command, headers() + source.read_bytes(), ".o")
 
 
+def with_headers(source: Path) -> str:
+    """Return the text of a test program and of the fixtures beside it."""
+    text = source.read_text(encoding="utf-8")
+    return text + "".join(with_headers(source.with_name(name)) for name in _FIXTURE.findall(text))
+
+
 def library_sources(program: str) -> list[Path]:
     """Return what a test program is linked with: the core; for tests of the adapter or the driver those too."""
     folders = [NATIVE, NATIVE / "core"]
-    text = (NATIVE / "tests" / f"{program}.c").read_text(encoding="utf-8")
+    text = with_headers(NATIVE / "tests" / f"{program}.c")
     folders += [NATIVE / name for name in ("target", "stress") if f'"../{name}/' in text]
     if NATIVE / "stress" in folders and NATIVE / "target" not in folders:
         folders.append(NATIVE / "target")

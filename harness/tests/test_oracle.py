@@ -192,6 +192,28 @@ def test_clang_reports_read_the_same() -> None:
     assert places(overflow) == ["native/core/label_alloc.c:12 la_alloc", "native/core/store.c:81 st_supply"]
 
 
+GDB = """process 5:
+[New LWP 6]
+0x1 in ?? ()
+
+Thread 2 (Thread 0x7f35 (LWP 17) "python"):
+#0  0x00007f35b090c017 in __GI_sched_yield () at ../sysdeps/unix/syscall-template.S:120
+#1  0x00007f35af47c0d2 in cpu_relax (spins=<synthetic pointer>) at native/core/../atomics.h:35
+#2  dl_insert_tail (l=0x7f35af0c5c80, x=0x7f35af0ca6f8) at native/core/dlist.c:78
+#3  0x00007f35af483b3c in st_alloc_mbhandle (st=0x7f35af0c4280) at native/core/store.c:239
+
+Thread 1 (Thread 0x7f35 (LWP 5) "python"):
+#0  0x1 in __futex_abstimed_wait (a=1) at ./nptl/futex-internal.c:57
+#1  0x2 in crew_run (ex=0x1) at native/stress/crew.c:99
+"""
+
+
+def test_a_hang_says_where_its_threads_stand() -> None:
+    hang = hang_finding(DEATH, 30, ("put",), GDB)
+    assert places(hang) == ["native/core/dlist.c:78 dl_insert_tail"]
+    assert hang.fingerprint == hang_finding(DEATH, 30, ("put",), "").fingerprint, "where it is caught spinning varies"
+
+
 # ---- Outcomes ----
 
 
@@ -208,9 +230,9 @@ def outcome(*violations: Violation, status: str = "done", message: str = "") -> 
     [
         ("I9", "label X: used -8", "accounting"),
         ("Q5", "label X: used 8, counted 16", "accounting"),
-        ("Q8", "label X: used 48, hold 64 after destroy", "leak"),
-        ("Q8", "label X: used 0, hold 64 after destroy", "accounting"),
-        ("Q8", "label X: used -48 after destroy", "accounting"),
+        ("Q8", "after destruction X has 1 objects, 48 bytes used, 64 hold", "leak"),
+        ("Q8", "after destruction X has 0 objects, 0 bytes used, 64 hold", "accounting"),
+        ("Q8", "after destruction X has 0 objects, -48 bytes used, 0 hold", "accounting"),
         ("Q1", "the pool has used 3 handles", "invariant"),
         ("I4", "handle 3 twice", "invariant"),
     ],

@@ -152,7 +152,14 @@ def test_a_scenario_is_the_same_every_time() -> None:
     one, two = (draw(suite("fine"), 5, 3, Shape(), "native") for _ in range(2))
     assert one == two
     assert one != draw(suite("fine"), 5, 4, Shape(), "native")
-    assert len({scenario_seed(5, "a", 0), scenario_seed(5, "b", 0), scenario_seed(6, "a", 0)}) == 3
+    assert len({scenario_seed(5, "a", 1), scenario_seed(5, "b", 1), scenario_seed(6, "a", 1)}) == 3
+
+
+@pytest.mark.parametrize("kind", ["native", "tsan", "asan"])
+def test_a_run_with_a_findings_seed_begins_with_its_scenario(kind: str) -> None:
+    for index in range(20):
+        found = draw(suite("fine"), 5, index, Shape(shared=2), kind)
+        assert draw(suite("fine"), found.seed, 0, Shape(shared=2), kind) == found
 
 
 def backing(seed: int, shape: Shape) -> Any:
@@ -161,8 +168,9 @@ def backing(seed: int, shape: Shape) -> Any:
 
 def test_asan_sees_objects_in_half_of_the_scenarios_but_not_in_shared_ones() -> None:
     one = Suite("fine", "a test", (), (), backing)
-    kinds = [draw(one, 1, index, Shape(), "asan").suite for index in range(4)]
-    assert kinds == ["backing 0", "backing 1"] * 2
+    kinds = [draw(one, 1, index, Shape(), "asan").suite for index in range(100)]
+    assert 30 < kinds.count("backing 1") < 70
+    assert kinds.count("backing 0") + kinds.count("backing 1") == 100
     assert {draw(one, 1, index, Shape(), "tsan").suite for index in range(4)} == {"backing 0"}
     assert {draw(one, 1, index, Shape(shared=2), "asan").suite for index in range(4)} == {"backing 0"}
 
@@ -493,7 +501,38 @@ def test_tsan_says_what_it_does_not_see_in_the_shared_mode(tmp_path: Path) -> No
     assert "model of C11 atomics" in read_run(result.path)["memory_model"]
 
 
+def test_looking_at_stacks_ends_with_an_interruption() -> None:
+    began = time.monotonic()
+    native_stacks([os.getpid()], lambda: True)
+    assert time.monotonic() - began < 2.0
+
+
 def test_seeds_spread() -> None:
-    seeds = {scenario_seed(Rng(1).word(), "map", index) for index in range(1000)}
+    seeds = {scenario_seed(Rng(1).word() >> 1, "map", index) for index in range(1000)}
     assert len(seeds) == 1000
     assert all(0 <= seed < 1 << 63 for seed in seeds)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KB; only root can make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can't be mounted here: that needs root and the right to mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_worker_that_fills_the_disk_of_the_store(small_disk: Path) -> None:
+    """The fake worker writes to the store's disk until nothing is left, then violates."""
+    by = launch(FAKE_DISK=str(small_disk))
+    told: list[str] = []
+    result = race(small_disk / "store", suite("fill"), by=by, notify=told.append)
+    assert only(result).kind == "accounting"
+    assert only(result).bundle is None
+    assert any("No space left" in note for note in result.notes)
+    assert any(text.startswith("found accounting") for text in told)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.builds import get_build, load
-from harness.generate import discover, scenarios, seeds
+from harness.generate import discover
+from harness.generate.strategies import scenarios, seeds
 from harness.model.layout import AFTER, BEFORE
 from harness.model.problem import Problem
 from harness.model.scenario import Program, Scenario, scenario_from_json

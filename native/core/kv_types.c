@@ -2,11 +2,20 @@
 #include "kv_types.h"
 
 const char *const kv_label_names[KV_LABEL_COUNT] = {
-    [KV_L_MB_HANDLE] = "CACHE_MB_HANDLE", [KV_L_MAP_NODE] = "CACHE_MAP_NODE",  [KV_L_MAP_BKT] = "CACHE_MAP_BKT",
-    [KV_L_MAP_LOCK] = "CACHE_MAP_LOCK",   [KV_L_INST] = "CACHE_INST_MAP",      [KV_L_WASH] = "KvstCachWashStr",
-    [KV_L_HAZ_PTR] = "HazardPointer",     [KV_L_HAZ_VERSION] = "HazardVersion", [KV_L_QCLOCK] = "QClock",
-    [KV_L_STATION] = "RetireStation",     [KV_L_MB_LIST] = "CACHE_MB_LIST",    [KV_L_CORE] = "CACHE_CORE",
-    [KV_L_CACHE] = "KVSTORE_CACHE",       [KV_L_USER] = "USER",
+    [KV_L_MB_HANDLE] = "CACHE_MB_HANDLE",
+    [KV_L_MAP_NODE] = "CACHE_MAP_NODE",
+    [KV_L_MAP_BKT] = "CACHE_MAP_BKT",
+    [KV_L_MAP_LOCK] = "CACHE_MAP_LOCK",
+    [KV_L_INST] = "CACHE_INST_MAP",
+    [KV_L_WASH] = "KvstCachWashStr",
+    [KV_L_HAZ_PTR] = "HazardPointer",
+    [KV_L_HAZ_VERSION] = "HazardVersion",
+    [KV_L_QCLOCK] = "QClock",
+    [KV_L_STATION] = "RetireStation",
+    [KV_L_MB_LIST] = "CACHE_MB_LIST",
+    [KV_L_CORE] = "CACHE_CORE",
+    [KV_L_CACHE] = "KVSTORE_CACHE",
+    [KV_L_USER] = "USER",
 };
 
 const char *const kv_rc_names[KV_RC_COUNT] = {

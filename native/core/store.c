@@ -187,9 +187,27 @@ static kv_handle *recover_handle(kv_store *st, kv_thread *t) {
     return pool_pop(&st->pool);
 }
 
+/* True, after a little wait, while a supplier that has won the count may still be pushing. False after ST_SUPPLY_US: it
+ * counts as dead then, and its handles as lost. The clock is looked at now and then only. */
+static bool await_supplier(kv_store *st, unsigned *spins, uint64_t *deadline) {
+    if (at_load(&st->supplying, acquire) == 0) {
+        return false;
+    }
+    if (*spins % ST_SUPPLY_LOOK == 0) {
+        uint64_t now = kv_now_us(st->env);
+        *deadline = *deadline == 0 ? now + ST_SUPPLY_US : *deadline;
+        if (now >= *deadline) {
+            return false;
+        }
+    }
+    cpu_relax(spins);
+    return true;
+}
+
 /* A handle from the pool, supplied if need be. NULL: there is none. */
 static kv_handle *take_handle(kv_store *st, kv_thread *t) {
     unsigned spins = 0;
+    uint64_t deadline = 0;
     for (;;) {
         kv_handle *h = pool_pop(&st->pool);
         if (h != NULL) {
@@ -198,8 +216,7 @@ static kv_handle *take_handle(kv_store *st, kv_thread *t) {
         /* The count before the announcement: see st_try_supply. W2, W3: upstream supplies the next range, or fails at
          * the maximum, although the winner of the last range is still pushing; ours waits for it, unless it died. */
         uint64_t supplied = at_load(&st->cur_mb_num, acquire);
-        if (at_load(&st->supplying, acquire) > 0 && spins < ST_SUPPLY_TURNS) {
-            cpu_relax(&spins);
+        if (await_supplier(st, &spins, &deadline)) {
             continue;
         }
         h = pool_pop(&st->pool); /* a supplier may have ended since the first look */

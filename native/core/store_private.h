@@ -6,9 +6,8 @@
 
 enum {
     ST_MB_HEADER = sizeof(kv_mem_block),
-    /* Turns a thread waits for a supplier that has won the count and not yet pushed: about a second, long enough for
-     * one that was only preempted. After that it counts as dead. */
-    ST_SUPPLY_TURNS = 1 << 24
+    ST_SUPPLY_LOOK = 1024,    /* turns between two looks at the clock while a supplier is waited for */
+    ST_SUPPLY_US = 1000 * 1000 /* how long: enough for one that was only preempted */
 };
 
 static inline bool st_is_before(const kv_store *st) {

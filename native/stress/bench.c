@@ -1,4 +1,4 @@
-/* `racewash bench`: the KV cache's speed by kind, measured inside C. Knows the core itself, which the driver doesn't.
+/* `racewash bench`: the KV cache's speed by kind, measured inside C. Knows the core itself, as the driver doesn't.
  *
  *   driver              a program of traffic and washes by rw_execute: progress, codes, sampled latencies, a deadline,
  *                       and all that the target checks
@@ -10,127 +10,17 @@
  */
 #include <stdlib.h>
 
-#include "../target/kvcache_private.h"
-#include "execution.h"
+#include "bench.h"
 
 enum {
-    KEYS = 64, /* pairs an instance; operations of a program */
-    VALUE_BYTES = 64,
     LATENCY_EVERY = 16, /* as runs have it */
     NEVER_MS = 1 << 30,
-    HANDLES = 2000, /* of the traversal */
     HANDLE_BLOCK_BYTES = 8192,
     MAX_PARAMS = 32,
     FAILED = -1
 };
 
 static const uint64_t NEVER = UINT64_MAX; /* a start that doesn't come */
-
-typedef struct bench bench;
-
-typedef struct bench_lane {
-    _Alignas(64) bench *b;
-    rw_thread *context;
-    pthread_t thread;
-    int32_t index;
-    uint64_t ended_ns;
-} bench_lane;
-
-struct bench {
-    const rw_target *target;
-    rw_core *core; /* NULL: the kind needs none */
-    void (*loop)(const bench_lane *lane);
-    int32_t threads;
-    uint64_t n;
-    _Alignas(64) _Atomic(int32_t) arrived;
-    _Atomic(uint64_t) started_ns; /* 0: not yet */
-    bench_lane lanes[RW_MAX_THREADS];
-};
-
-/* ---- What driver and bare do ---- */
-
-typedef enum step { PUT, GET, ERASE, REFRESH, WASH, STEP_CNT } step;
-static const char *const step_names[STEP_CNT] = {"put", "get", "erase", "refresh_score", "wash"};
-
-/* The ith operation: of 64, one is a wash and one a refresh, of the others about half are gets. */
-static step step_at(int64_t i) {
-    if (i % 32 == 31) {
-        return i % 64 == 31 ? REFRESH : WASH;
-    }
-    return i % 8 == 5 ? ERASE : i % 2 ? GET : PUT;
-}
-
-/* Keys come back a while later: a get meets what is there, was overwritten, or was erased. */
-static int64_t key_at(int64_t i) {
-    return i * 5 / 2 % KEYS;
-}
-
-/* ---- Loops ---- */
-
-/* What a user of the core does to get a pair: make the key, get, read the value, give the pair back. */
-static void get_pair(kv_thread *t, uint32_t instance, int64_t i) {
-    unsigned char key[KT_KEY_BYTES], value[VALUE_BYTES];
-    kv_pin pin;
-    kt_make_key(i, key);
-    if (kv_get(t, instance % KV_MAX_CACHE_NUM, instance / KV_MAX_CACHE_NUM, key, sizeof key, &pin) == KV_OK) {
-        memcpy(value, pin.pair->value, sizeof value);
-        __asm__ volatile("" : : "r"(value) : "memory"); /* it is used */
-        kv_unpin(t, &pin);
-    }
-}
-
-static void call_core(kv_thread *t, step what, int64_t i) {
-    unsigned char key[KT_KEY_BYTES], value[VALUE_BYTES] = {0};
-    kt_make_key(i, key);
-    switch (what) {
-    case PUT:
-        (void)kv_put(t, 0, 0, key, sizeof key, value, sizeof value, true);
-        break;
-    case ERASE:
-        (void)kv_erase(t, 0, 0, key, sizeof key);
-        break;
-    case REFRESH:
-        (void)wash_refresh_score(t->core->wash, t);
-        break;
-    case WASH:
-        (void)kv_wash_now(t, 0, NULL);
-        break;
-    default:
-        get_pair(t, 0, i);
-    }
-}
-
-static void loop_bare(const bench_lane *lane) {
-    kv_thread *t = lane->context->judge.t;
-    for (uint64_t round = 0; round < lane->b->n; round += KEYS) {
-        for (int64_t i = 0; i < KEYS; i++) {
-            call_core(t, step_at(i), key_at(i));
-        }
-    }
-}
-
-static void loop_get(const bench_lane *lane) {
-    kv_thread *t = lane->context->judge.t;
-    for (uint64_t i = 0; i < lane->b->n; i++) {
-        get_pair(t, (uint32_t)lane->index, (int64_t)(i % KEYS));
-    }
-}
-
-/* n counts handles. */
-static void loop_traverse(const bench_lane *lane) {
-    kv_cache *c = lane->context->judge.core->cache;
-    for (uint64_t seen = 0; seen < lane->b->n; seen += HANDLES) {
-        (void)wash_refresh_score(c->wash, lane->context->judge.t);
-    }
-}
-
-static void loop_count(const bench_lane *lane) {
-    uint64_t n = lane->b->n, count = 0;
-    while (count < n) {
-        count++;
-        __asm__ volatile("" : "+r"(count));
-    }
-}
 
 /* ---- Threads ---- */
 
@@ -206,8 +96,8 @@ static void close_lanes(bench *b) {
 
 static bool put_pairs(bench *b, int32_t instances) {
     bool good = true;
-    for (int64_t i = 0; good && i < (int64_t)instances * KEYS; i++) {
-        good = run_op(b, "put", i / KEYS, i % KEYS, VALUE_BYTES);
+    for (int64_t i = 0; good && i < (int64_t)instances * BENCH_KEYS; i++) {
+        good = run_op(b, "put", i / BENCH_KEYS, i % BENCH_KEYS, BENCH_VALUE_BYTES);
     }
     return good;
 }
@@ -215,8 +105,8 @@ static bool put_pairs(bench *b, int32_t instances) {
 /* As in a cache that has been filled, nearly all handles have a block; one pair in each, as large as fits. */
 static bool put_blocks(bench *b) {
     int64_t bytes = HANDLE_BLOCK_BYTES - (int64_t)sizeof(kv_mem_block) - (int64_t)mb_pair_bytes(KT_KEY_BYTES, 0);
-    bool good = run_op(b, "supply", HANDLES, 0, 0);
-    for (int64_t key = 0; good && key < HANDLES * 15 / 16; key++) {
+    bool good = run_op(b, "supply", BENCH_HANDLES, 0, 0);
+    for (int64_t key = 0; good && key < BENCH_HANDLES * 15 / 16; key++) {
         good = run_op(b, "put", 0, key, bytes);
     }
     return good;
@@ -229,18 +119,18 @@ static int64_t measure_gets(bench *b, const rw_param *params, int32_t cnt, int32
 }
 
 static int64_t measure_bare(bench *b, const rw_param *params, int32_t cnt) {
-    b->loop = loop_bare;
+    b->loop = bench_bare;
     return measure_gets(b, params, cnt, 1);
 }
 
 static int64_t measure_get(bench *b, const rw_param *params, int32_t cnt) {
-    b->loop = loop_get;
+    b->loop = bench_get;
     return b->threads <= KV_MAX_CACHE_NUM * KV_MAX_TENANT_NUM ? measure_gets(b, params, cnt, b->threads) : FAILED;
 }
 
 static int64_t measure_count(bench *b, const rw_param *params, int32_t cnt) {
     (void)params, (void)cnt;
-    b->loop = loop_count;
+    b->loop = bench_count;
     return run_lanes(b);
 }
 
@@ -250,9 +140,9 @@ static int64_t measure_traversal(bench *b, const rw_param *params, int32_t cnt, 
         memcpy(all, params, (size_t)cnt * sizeof *params);
     }
     all[cnt++] = (rw_param){"handles", layout};
-    all[cnt++] = (rw_param){"max_handles", HANDLES};
+    all[cnt++] = (rw_param){"max_handles", BENCH_HANDLES};
     all[cnt++] = (rw_param){"block_size", HANDLE_BLOCK_BYTES};
-    b->loop = loop_traverse;
+    b->loop = bench_traverse;
     return open_lanes(b, all, cnt) && put_blocks(b) ? run_lanes(b) : FAILED;
 }
 
@@ -266,24 +156,23 @@ static int64_t measure_flat(bench *b, const rw_param *params, int32_t cnt) {
 
 /* A whole execution, as runs make them; its own clock, from the barrier on. */
 static int64_t measure_driver(bench *b, const rw_param *params, int32_t cnt) {
-    rw_op puts[KEYS], ops[KEYS];
-    for (int64_t i = 0; i < KEYS; i++) {
-        step what = step_at(i);
-        puts[i] = (rw_op){.code = code_of(b->target, "put"), .arg = {0, i, VALUE_BYTES}};
-        ops[i] = (rw_op){.code = code_of(b->target, step_names[what])};
-        if (what == PUT || what == GET || what == ERASE) {
-            ops[i].arg[1] = key_at(i);
-            ops[i].arg[2] = VALUE_BYTES;
+    rw_op puts[BENCH_KEYS], ops[BENCH_KEYS];
+    for (int64_t i = 0; i < BENCH_KEYS; i++) {
+        puts[i] = (rw_op){.code = code_of(b->target, "put"), .arg = {0, i, BENCH_VALUE_BYTES}};
+        ops[i] = (rw_op){.code = code_of(b->target, bench_step_name(i))};
+        if (bench_step_has_key(i)) {
+            ops[i].arg[1] = bench_key_at(i);
+            ops[i].arg[2] = BENCH_VALUE_BYTES;
         }
     }
-    rw_program program = {.ops = ops, .op_cnt = KEYS};
+    rw_program program = {.ops = ops, .op_cnt = BENCH_KEYS};
     rw_plan plan = {.params = params,
                     .param_cnt = cnt,
                     .thread_cnt = b->threads,
                     .program_cnt = 1,
                     .programs = &program,
-                    .setup = {.ops = puts, .op_cnt = KEYS},
-                    .rounds = (int32_t)(b->n / KEYS),
+                    .setup = {.ops = puts, .op_cnt = BENCH_KEYS},
+                    .rounds = (int32_t)(b->n / BENCH_KEYS),
                     .latency_every = LATENCY_EVERY,
                     .deadline_ms = NEVER_MS};
     rw_progress *progress = calloc(1, sizeof *progress);
@@ -304,11 +193,11 @@ static const struct {
     int64_t (*measure)(bench *b, const rw_param *params, int32_t cnt);
     int64_t whole; /* operations come in multiples of it */
 } kinds[] = {
-    {"driver", measure_driver, KEYS},
-    {"bare", measure_bare, KEYS},
-    {"get", measure_get, KEYS},
-    {"traverse-segmented", measure_segmented, HANDLES},
-    {"traverse-flat", measure_flat, HANDLES},
+    {"driver", measure_driver, BENCH_KEYS},
+    {"bare", measure_bare, BENCH_KEYS},
+    {"get", measure_get, BENCH_KEYS},
+    {"traverse-segmented", measure_segmented, BENCH_HANDLES},
+    {"traverse-flat", measure_flat, BENCH_HANDLES},
     {"count", measure_count, 1},
 };
 

@@ -1,4 +1,4 @@
-/* Operations on the store: supply, blocks of a thread's own, retirement, washes, visits. */
+/* Operations on the store: supply, visits, blocks of a thread's own. */
 #include "kvcache_private.h"
 
 enum {
@@ -148,12 +148,23 @@ static bool pair_whole(const kt_mb *mb, uint32_t i, const kv_pair *pair) {
            kt_value_is(pair->value, bytes, kt_name(KT_OWN, (int64_t)stamp), &met) && met == stamp;
 }
 
+/* No pair of such a block was ever in the map, so whatever is counted or scored there was meant for another
+ * incarnation of the handle (W17). */
+static void verify_untouched(kt_judge *j, const kv_handle *h) {
+    double score = double_of_bits(at_load(&h->score, relaxed));
+    int64_t pairs = at_load(&h->kv_cnt, relaxed), gets = at_load(&h->get_cnt, relaxed);
+    KT_CHECK(j, I8, score == 0 && pairs == 0 && gets == 0 && at_load(&h->recent_get_cnt, relaxed) == 0,
+             "a block in a thread's hands has score %g, %lld pairs, %lld gets of another incarnation", score,
+             (long long)pairs, (long long)gets);
+}
+
 static void verify_mb(rw_thread *th, const kt_mb *mb) {
     kt_judge *j = &th->judge;
     const kv_mem_block *block = at_load(&mb->handle->mem_block, acquire);
     if (!KT_CHECK(j, I5, block != NULL, "a USING block lost its memory")) {
         return;
     }
+    verify_untouched(j, mb->handle);
     uint64_t at = 0;
     for (uint32_t i = 0; i < mb->pairs; i++) {
         const kv_pair *pair = (const kv_pair *)(const void *)((const char *)(block + 1) + at);
@@ -197,53 +208,4 @@ kv_rc kt_free_mb(rw_thread *th, kt_mb *mb) {
 
 KT_OP(free_mb) {
     return kt_slot_ok(arg[0]) ? kt_free_mb(th, &th->mbs[arg[0]]) : KV_INVALID;
-}
-
-KT_OP(reclaim) {
-    (void)arg;
-    (void)st_reclaim(store_of(th), th->judge.t);
-    return KV_OK;
-}
-
-KT_OP(purge) {
-    (void)arg;
-    st_purge(store_of(th));
-    return KV_OK;
-}
-
-/* ---- Washes ---- */
-
-KT_OP(wash) {
-    return arg[0] >= 0 ? kv_wash_now(th->judge.t, (uint64_t)arg[0], NULL) : KV_INVALID;
-}
-
-KT_OP(sync_wash) {
-    uint32_t tenants = at_load(&th->judge.core->tenant_max, relaxed) + 1;
-    return arg[0] >= 0 ? kv_sync_wash(th->judge.t, th->washes++ % tenants, (uint64_t)arg[0]) : KV_INVALID;
-}
-
-KT_OP(flush) {
-    (void)kv_flush(th->judge.t, UINT32_MAX, arg[0] != 0); /* how many blocks weren't FULL is no failure */
-    return KV_OK;
-}
-
-KT_OP(refresh_score) {
-    (void)arg;
-    return wash_refresh_score(th->judge.core->cache->wash, th->judge.t);
-}
-
-KT_OP(set_priority) {
-    if (arg[0] < 0 || arg[0] >= KV_MAX_CACHE_NUM || arg[1] < 0) {
-        return KV_INVALID;
-    }
-    wash_set_priority(th->judge.core->cache->wash, (uint32_t)arg[0], arg[1]);
-    return KV_OK;
-}
-
-KT_OP(set_hold_size) {
-    if (arg[0] < 0 || arg[0] >= KV_MAX_CACHE_NUM || arg[1] < 0) {
-        return KV_INVALID;
-    }
-    wash_set_hold_size(th->judge.core->cache->wash, (uint32_t)arg[0], (uint64_t)arg[1]);
-    return KV_OK;
 }

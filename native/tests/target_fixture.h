@@ -44,7 +44,7 @@ static const rw_param tx_small[] = {
     {"node_block_size", TX_BLOCK},
     {"max_threads", 16},
 };
-enum { TX_SMALL = sizeof tx_small / sizeof tx_small[0], TX_PARAMS = TX_SMALL + 8 };
+enum { TX_SMALL = sizeof tx_small / sizeof tx_small[0], TX_PARAMS = TX_SMALL + 16 };
 
 /* `layout`: bit by bit buckets, handles, nodes, wash after. */
 static inline int32_t tx_params(rw_param *out, unsigned layout, const rw_param *more, int32_t n) {

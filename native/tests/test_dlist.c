@@ -123,8 +123,12 @@ static void test_stale_hints(void **state) {
     dl_insert_tail(&f->other, &f->h[20].link);
     /* as dl_insert_tail leaves it before linking */
     at_store(&f->h[22].link.next, (uintptr_t)&f->list.head | 1, relaxed);
-    uintptr_t hints[] = {0, (uintptr_t)&f->h[21].link, (uintptr_t)&f->h[20].link, (uintptr_t)&f->h[22].link,
-                         (uintptr_t)&f->other.head, (uintptr_t)&f->h[3].link};
+    uintptr_t hints[] = {0,
+                         (uintptr_t)&f->h[21].link,
+                         (uintptr_t)&f->h[20].link,
+                         (uintptr_t)&f->h[22].link,
+                         (uintptr_t)&f->other.head,
+                         (uintptr_t)&f->h[3].link};
     for (unsigned k = 0; k < sizeof hints / sizeof hints[0]; k++) {
         for (int i = 0; i < 4; i++) {
             if (i == 2) {

@@ -248,10 +248,8 @@ static void test_race(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_limit_and_purge),
-        cmocka_unit_test(test_try_at_63),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_clock),     cmocka_unit_test(test_limit_and_purge),
+        cmocka_unit_test(test_try_at_63), cmocka_unit_test(test_failures),
         cmocka_unit_test(test_race),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

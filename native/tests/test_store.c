@@ -161,6 +161,26 @@ static void test_block_failures(void **state) {
     fx_close(&f);
 }
 
+/* A supplier that died between winning the count and its last push: waited for by the clock, then counted as lost. */
+static void test_dead_supplier(void **state) {
+    (void)state;
+    kv_config cfg = fx_config(true);
+    fixture f;
+    kv_handle *h;
+    fx_open(&f, &cfg);
+    for (uint32_t i = 0; i < cfg.max_handles; i++) {
+        assert_int_equal(st_alloc_mbhandle(f.st, f.t, NULL, KV_LRU, 64, &h), KV_OK);
+    }
+    at_add(&f.st->supplying, 1, relaxed);
+    f.tick = 400 * 1000;
+    uint64_t before = at_load(&f.now, relaxed);
+    assert_int_equal(st_alloc_mbhandle(f.st, f.t, NULL, KV_LRU, 64, &h), KV_NO_HANDLE);
+    assert_in_range(at_load(&f.now, relaxed) - before, 1000 * 1000, 3 * 1000 * 1000);
+    at_sub(&f.st->supplying, 1, relaxed);
+    fx_check(&f);
+    fx_close(&f);
+}
+
 /* Everything supplied, everything retired or in the station: an allocation gets it back (W2, W12). */
 static void test_recovery(void **state) {
     (void)state;
@@ -496,6 +516,7 @@ int main(void) {
         cmocka_unit_test(test_supply_race),
         cmocka_unit_test(test_block_fields),
         cmocka_unit_test(test_block_failures),
+        cmocka_unit_test(test_dead_supplier),
         cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_destroy_frees_retired),
         cmocka_unit_test(test_pairs),

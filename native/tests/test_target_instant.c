@@ -174,6 +174,13 @@ static void test_i8(void **state) {
         tx_only(x, "I8");
         pair->magic--;
         tx_drop(x);
+        /* What was meant for another life of a handle lands in a block of one's own. */
+        tx_open(x, layout);
+        assert_int_equal(RUN3("alloc_mb", KV_LRU, TX_BLOCK, 0), KV_OK);
+        at_store(&x->th->mbs[0].handle->score, bits_of_double(0.5), relaxed);
+        assert_int_equal(RUN1("free_mb", 0), -1);
+        tx_only(x, "I8");
+        tx_drop(x);
     }
 }
 
