@@ -201,6 +201,10 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
     if (b->strategy == NULL) {
         return fail(out, RS_BAD_REQUEST, "there is no such strategy");
     }
+    bool endless = options->executions <= 0 && options->milliseconds <= 0 && options->progress == NULL;
+    if (endless && b->strategy != &strategy_dfs) {
+        return fail(out, RS_BAD_REQUEST, "the batch has no end: name executions, milliseconds or a progress area");
+    }
     b->threads = target != NULL ? plan->thread_cnt + 2 : 8;
     if (!state_find()) {
         return fail(out, RS_NO_MEMORY, "the library's own data was not found");
