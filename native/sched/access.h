@@ -12,8 +12,10 @@ void access_range_slow(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc)
 /* One plain access that doesn't cross a granule, or an aligned one of 16 bytes. */
 static inline void access_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     rt.plain++;
-    if (unlikely(rt.mode != 0 || !heap_open(addr, size, write))) {
-        if (likely(rt.mode == MODE_RACE) && size <= 8 && heap_open(addr, size, write)) {
+    bool open = heap_open(addr, size, write);
+    uint32_t mode = rt.mode;
+    if (unlikely(mode != 0 || !open)) {
+        if (likely(open && mode == MODE_RACE && size <= 8)) {
             race_plain(addr, size, write, pc);
         } else {
             access_slow(addr, size, write, pc);

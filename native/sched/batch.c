@@ -153,7 +153,10 @@ static void show_progress(const batch *b, uint64_t seed) {
         p->coverage = (uint64_t)coverage_total();
         p->findings = (uint64_t)b->out->finding_total;
         p->seed = seed;
-        __atomic_store_n(&p->points, p->points, __ATOMIC_RELAXED);
+        p->points = 0;
+        for (int32_t kind = 0; kind < RS_POINT_KINDS; kind++) {
+            p->points += rt.points[kind];
+        }
     }
 }
 
@@ -197,6 +200,10 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
     b->strategy = strategy_find(options->strategy);
     if (b->strategy == NULL) {
         return fail(out, RS_BAD_REQUEST, "there is no such strategy");
+    }
+    bool endless = options->executions <= 0 && options->milliseconds <= 0 && options->progress == NULL;
+    if (endless && b->strategy != &strategy_dfs) {
+        return fail(out, RS_BAD_REQUEST, "the batch has no end: name executions, milliseconds or a progress area");
     }
     b->threads = target != NULL ? plan->thread_cnt + 2 : 8;
     if (!state_find()) {

@@ -51,13 +51,20 @@ static void run_program(rw_thread *context, const rw_program *program, int32_t r
     }
 }
 
+/* Where allocations are made to fail, a refusal is what should come of it. */
+static void refused(const char *what, const char *why) {
+    if ((rt.flags & RS_FAIL_ALLOC) == 0) {
+        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "%s%s", what, why);
+    }
+}
+
 static void *program_main(void *arg) {
     int32_t i = (int32_t)(intptr_t)arg;
     const rw_plan *plan = rt.plan;
     contexts[i] = rt.target->attach(rt.core, i);
     if (contexts[i] == NULL) {
-        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target had no room for a thread's context");
-        sched_end();
+        refused("the target had no room for a thread's context", "");
+        return NULL;
     }
     run_program(contexts[i], &plan->programs[i % plan->program_cnt], plan->rounds);
     return NULL;
@@ -98,7 +105,9 @@ static void run_threads(void) {
     }
     checker_finish();
     for (int32_t i = 0; i < cnt; i++) {
-        rt.target->detach(contexts[i]);
+        if (contexts[i] != NULL) {
+            rt.target->detach(contexts[i]);
+        }
     }
 }
 
@@ -123,14 +132,16 @@ void *execute_plan(void *arg) {
     tally.whole = false;
     rt.core = target->create(rt.plan->params, rt.plan->param_cnt, 0, why, sizeof why);
     if (rt.core == NULL) {
-        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target refused to create a core: %s", why);
+        refused("the target refused to create a core: ", why);
+        process_run_at_exit();
+        tally.whole = true;
         return NULL;
     }
     if (!run_setup()) {
-        finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "the target had no room for the set-up's context");
-        return NULL;
+        refused("the target had no room for the set-up's context", "");
+    } else {
+        run_threads();
     }
-    run_threads();
     if (rt.check_every > 0) {
         target->check(rt.core, RW_INSTANT);
     }

@@ -80,7 +80,7 @@ static shadow_rich *rich_of(shadow_cell *cell) {
     return r;
 }
 
-static void judge_entries(const shadow_rich *r, const access *a) {
+static inline void judge_entries(const shadow_rich *r, const access *a) {
     for (uint32_t i = 0; i < r->entry_cnt; i++) {
         const shadow_entry *e = &r->entries[i];
         if ((e->mask & a->mask) != 0 && (a->write || e->write) && !before(e->epoch)) {
@@ -235,18 +235,27 @@ static inline bool quick(shadow_cell *cell, uint8_t mask, bool write) {
     return true;
 }
 
-void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+static __attribute__((noinline)) void plain_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     shadow_cell *cell = shadow_of(addr);
-    if (unlikely(cell == NULL || rt.vc == NULL)) {
+    if (cell == NULL || rt.vc == NULL) {
         rt.foreign++;
         return;
     }
-    uint8_t mask = (uint8_t)(((1u << size) - 1) << (addr & 7)); /* size 8: all ones */
-    if (likely(quick(cell, mask, write))) {
-        return;
-    }
-    access a = {.granule = addr & ~(uintptr_t)7, .mask = mask, .write = write, .size = size, .addr = addr, .pc = pc};
+    access a = {.granule = addr & ~(uintptr_t)7,
+                .mask = (uint8_t)(((1u << size) - 1) << (addr & 7)), /* size 8: all ones */
+                .write = write,
+                .size = size,
+                .addr = addr,
+                .pc = pc};
     granule_access(cell, &a);
+}
+
+void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+    shadow_cell *cell = shadow_of(addr);
+    if (unlikely(cell == NULL || rt.vc == NULL) ||
+        unlikely(!quick(cell, (uint8_t)(((1u << size) - 1) << (addr & 7)), write))) {
+        plain_slow(addr, size, write, pc);
+    }
 }
 
 /* ---- Ranges ---- */
@@ -280,6 +289,25 @@ void race_alloc(uintptr_t addr, uint64_t bytes) {
     }
 }
 
+/* As a write, but it need not be remembered: whatever comes after it is a use after free. */
 void race_free(uintptr_t addr, uint64_t bytes, uintptr_t pc) {
-    race_range(addr, bytes, true, pc);
+    if (rt.vc == NULL) {
+        return;
+    }
+    shadow_cell *cell = shadow_of(addr), *end = shadow_of(addr + bytes - 1) + 1;
+    for (uintptr_t at = addr & ~(uintptr_t)7; cell < end; cell++, at += 8) {
+        const shadow_word *w = cell->word;
+        if (likely((w->w & TID_MASK) != RICH_TAG && before(w[0].w) && before(w[0].r) && before(w[1].w) &&
+                   before(w[1].r))) {
+            continue;
+        }
+        access a = {.granule = at, .mask = 0xFF, .write = true, .size = (uint32_t)bytes, .addr = at, .pc = pc};
+        const shadow_rich *r = rich_at(w->w);
+        if (r != NULL) {
+            judge_entries(r, &a);
+            judge_atomics(r, &a);
+        } else {
+            granule_access(cell, &a);
+        }
+    }
 }

@@ -6,8 +6,7 @@
 #include "checker.h"
 #include "choice.h"
 #include "finding.h"
-#include "race.h"
-#include "shim.h"
+#include "sched_private.h"
 #include "strategy.h"
 
 /* Spinning and deadlines are looked at when the step is a multiple of this, whatever fuel the strategy grants, so that a
@@ -15,9 +14,6 @@
 enum { LOOK_EVERY = 64, SPIN_PATIENCE = 16 * LOOK_EVERY, FAIR_FUEL = 16 };
 
 rs_runtime rt RS_STATE;
-
-void sched_demote(void);
-void sched_thread_ended(void *result);
 
 /* ---- The ready set ---- */
 
@@ -38,7 +34,7 @@ void sched_ask_soon(void) {
     set_fuel(1);
 }
 
-static void ready_add(rs_fiber *f) {
+void sched_ready_add(rs_fiber *f) {
     if (unlikely(f == rt.checker)) { /* not one of those to choose from */
         f->state = FIBER_READY;
         sched_ask_soon();
@@ -51,7 +47,7 @@ static void ready_add(rs_fiber *f) {
     sched_ask_soon();
 }
 
-static void ready_remove(rs_fiber *f, fiber_state state) {
+void sched_ready_remove(rs_fiber *f, fiber_state state) {
     count_decisions();
     uint8_t last = rt.ready[--rt.ready_cnt];
     rt.ready[f->ready_at] = last;
@@ -71,14 +67,14 @@ static void find_next_deadline(void) {
     }
 }
 
-static void unblock(rs_fiber *f) {
+void sched_unblock(rs_fiber *f) {
     if (f->timed) {
         f->timed = 0;
         rt.timed_cnt--;
         find_next_deadline();
     }
     f->wait_obj = NULL;
-    ready_add(f);
+    sched_ready_add(f);
 }
 
 static void expire_due(void) {
@@ -87,7 +83,7 @@ static void expire_due(void) {
         rs_fiber *f = rt.fibers[i];
         if (f->state == FIBER_BLOCKED && f->timed && f->deadline <= now) {
             f->expired = 1;
-            unblock(f);
+            sched_unblock(f);
         }
     }
 }
@@ -107,10 +103,10 @@ static int32_t standard_choice(const rs_fiber *cur, bool can_go_on) {
     return -1;
 }
 
-static void revive_spinners(void) {
+void sched_revive_spinners(void) {
     for (int32_t i = 0; i < rt.fiber_cnt; i++) {
         if (rt.fibers[i]->state == FIBER_SPINNING) {
-            ready_add(rt.fibers[i]);
+            sched_ready_add(rt.fibers[i]);
         }
     }
     rt.spinner_cnt = 0;
@@ -126,7 +122,7 @@ static RS_COLD void make_ready(void) {
         if (!spin_all()) {
             sched_end();
         }
-        revive_spinners();
+        sched_revive_spinners();
     } else {
         finding_deadlock();
         sched_end();
@@ -139,7 +135,7 @@ static int64_t limited(int64_t fuel) {
     int64_t left = (int64_t)(rt.bound - step);
     fuel = fuel < look ? fuel : look;
     fuel = fuel < left ? fuel : left;
-    fuel = rt.observer != NULL || rt.check_waits ? 1 : fuel;
+    fuel = (rt.observer != NULL && rt.live_cnt > 1) || rt.check_waits ? 1 : fuel;
     if (rt.check_every > 0 && rt.ready_cnt > 1) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
@@ -206,12 +202,12 @@ static void look_around(rs_fiber *f, uint64_t step) {
     if (rt.timed_cnt > 0) {
         expire_due();
     }
-    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0) {
+    if (step - rt.wrote_at > SPIN_LOADS && f->watched == 0 && rt.live_cnt > 1) { /* alone, the bound is enough */
         spin_watch(f);
         rt.mode |= MODE_WATCH;
     }
     if (rt.spinner_cnt > 0 && step % SPIN_PATIENCE == 0) {
-        revive_spinners();
+        sched_revive_spinners();
     }
 }
 
@@ -256,7 +252,7 @@ static void take_step(void) {
 }
 
 /* Leave the processor: to whom the strategy says. */
-static void give_way(bool yielded) {
+void sched_give_way(bool yielded) {
     take_step();
     if (unlikely(rs_step() >= rt.bound)) {
         bound_reached(rs_step());
@@ -277,173 +273,6 @@ uint32_t sched_draw(uint32_t kind, uint32_t n) {
     }
     rs_mix((uint64_t)kind << 32 | value);
     return value;
-}
-
-/* ---- Waiting and waking ---- */
-
-bool sched_block(const void *obj, const char *what, int32_t owner, uint64_t deadline) {
-    rs_fiber *f = rt.cur;
-    f->wait_obj = obj;
-    f->wait_what = what;
-    f->wait_for = owner;
-    f->wait_seq = ++rt.wait_seq;
-    f->expired = 0;
-    f->timed = deadline != 0;
-    f->deadline = deadline;
-    if (deadline != 0) {
-        rt.timed_cnt++;
-        rt.next_deadline = deadline < rt.next_deadline ? deadline : rt.next_deadline;
-    }
-    rt.wrote_at = rs_step();
-    f->watched = 0;
-    if (unlikely(rt.checking)) {
-        f->state = FIBER_BLOCKED;
-        checker_pause();
-    } else {
-        ready_remove(f, FIBER_BLOCKED);
-        give_way(false);
-    }
-    return !f->expired;
-}
-
-void sched_wake(rs_fiber *f) {
-    if (f->state == FIBER_BLOCKED) {
-        f->expired = 0;
-        unblock(f);
-    }
-}
-
-static rs_fiber *longest_waiting(const void *obj, uint64_t after) {
-    rs_fiber *first = NULL;
-    for (int32_t i = 0; i < rt.fiber_cnt; i++) {
-        rs_fiber *f = rt.fibers[i];
-        if (f->state == FIBER_BLOCKED && f->wait_obj == obj && f->wait_seq > after &&
-            (first == NULL || f->wait_seq < first->wait_seq)) {
-            first = f;
-        }
-    }
-    return first;
-}
-
-int32_t sched_wake_all(const void *obj) {
-    int32_t n = 0;
-    for (rs_fiber *f; (f = longest_waiting(obj, 0)) != NULL; n++) {
-        sched_wake(f);
-    }
-    return n;
-}
-
-static int32_t waiting(const void *obj) {
-    int32_t n = 0;
-    for (int32_t i = 0; i < rt.fiber_cnt; i++) {
-        n += rt.fibers[i]->state == FIBER_BLOCKED && rt.fibers[i]->wait_obj == obj;
-    }
-    return n;
-}
-
-int32_t sched_wake_some(const void *obj, int32_t n) {
-    int32_t woken = 0;
-    for (int32_t left; woken < n && (left = waiting(obj)) > 0; woken++) {
-        rs_fiber *f = longest_waiting(obj, 0);
-        for (uint32_t nth = sched_draw(RS_C_WAKE, (uint32_t)left); nth > 0; nth--) {
-            f = longest_waiting(obj, f->wait_seq);
-        }
-        sched_wake(f);
-    }
-    return woken;
-}
-
-void sched_yield_now(void) {
-    if (unlikely(rt.checking)) {
-        checker_pause();
-    } else if (rt.active) {
-        rs_point(RS_P_YIELD, 0);
-        if (rt.ready_cnt == 1 && rt.spinner_cnt > 0) { /* those are all that it can give way to */
-            revive_spinners();
-        }
-        give_way(true);
-    }
-}
-
-void sched_demote(void) {
-    rs_fiber *f = rt.cur;
-    ready_remove(f, FIBER_SPINNING);
-    rt.spinner_cnt++;
-    give_way(true);
-}
-
-/* Somebody wrote. The writer itself is no spinner any more. */
-void sched_wake_spinners(void) {
-    rt.spin_rounds = 0;
-    rt.cur->watched = 0;
-    rt.mode &= ~(uint32_t)MODE_WATCH;
-    if (rt.spinner_cnt > 0) {
-        revive_spinners();
-    }
-}
-
-/* ---- Threads ---- */
-
-static void thread_main(void) {
-    rs_fiber *f = rt.cur;
-    void *result = f->start(f->arg);
-    thread_run_destructors();
-    sched_thread_ended(result);
-}
-
-static rs_fiber *spawn(void *(*start)(void *), void *arg) {
-    if (rt.fiber_cnt >= FIBER_MAX) {
-        return NULL;
-    }
-    int32_t tid = rt.fiber_cnt;
-    rs_fiber *f = fiber_make(tid);
-    rt.fibers[tid] = f;
-    rt.fiber_cnt++;
-    f->start = start;
-    f->arg = arg;
-    f->result = NULL;
-    f->timed = f->expired = f->watched = f->detached = f->joined = 0;
-    f->wait_obj = NULL;
-    f->last_write = rs_step();
-    f->kind = RS_P_THREAD;
-    f->addr = 0;
-    f->ops = 0;
-    f->depth = 0;
-    f->resume = NULL;
-    f->key_cnt = 0;
-    f->state = FIBER_READY;
-    fiber_prepare(f, thread_main);
-    race_thread_begins(f);
-    return f;
-}
-
-rs_fiber *sched_spawn(void *(*start)(void *), void *arg) {
-    rs_fiber *f = spawn(start, arg);
-    if (f != NULL) {
-        rt.live_cnt++;
-        ready_add(f);
-    }
-    return f;
-}
-
-/* A fiber that no strategy chooses. */
-rs_fiber *sched_spawn_apart(void *(*start)(void *), void *arg) {
-    return spawn(start, arg);
-}
-
-void sched_thread_ended(void *result) {
-    rs_fiber *f = rt.cur;
-    f->result = result;
-    if (f->tid == 0) {
-        sched_end();
-    }
-    rs_wrote();
-    race_thread_ends(f);
-    rt.live_cnt--;
-    ready_remove(f, FIBER_DONE);
-    sched_wake_all(f);
-    give_way(false);
-    __builtin_unreachable();
 }
 
 /* ---- One execution ---- */

@@ -40,7 +40,7 @@ typedef struct shadow_rich {
     uint16_t entry_cnt, entry_max;
     uint8_t atomic_mask;
     bool has_clock;        /* it was released */
-    uint32_t clock[];      /* what a reader by acquire gets */
+    _Alignas(16) uint32_t clock[]; /* what a reader by acquire gets */
 } shadow_rich;
 
 static inline shadow_cell *shadow_of(uintptr_t addr) {

@@ -3,16 +3,14 @@
  * A thread that has written nothing for a while is watched: one of its loads is the anchor, and each time that the
  * anchor's address gives the anchor's value again is a repetition. After some of them the thread is put back until
  * anybody writes. That is a guess (a scan that re-reads a counter looks the same), so nothing is concluded from it: after
- * some time they go on anyhow, and when nobody but spinners is left all of them do, and only when that has happened many times in a row, with no write in
- * between and no deadline to wait for, it is called a livelock.
+ * some time they go on anyhow, and when nobody but spinners is left all of them do. Only when that has happened many
+ * times in a row, with no write in between and no deadline to wait for, is it called a livelock.
  */
 #include "finding.h"
-#include "sched.h"
+#include "sched_private.h"
 
 /* A loop with more loads than this between two visits of its anchor is not seen; the first anchors are given up sooner. */
 enum { ANCHOR_FIRST = 32, ANCHOR_LAST = 1 << 14 };
-
-void sched_demote(void);
 
 void spin_watch(rs_fiber *f) {
     f->watched = MODE_WATCH;

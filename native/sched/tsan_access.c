@@ -8,6 +8,9 @@ void access_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     heap_check(addr, size, write, pc);
     if ((rt.mode & MODE_PLAIN) != 0 && rt.active && addr - STACKS_BASE >= ARENA_BYTES + ARENA_BASE - STACKS_BASE) {
         rs_point(RS_P_PLAIN, addr); /* stacks are left out: nearly nothing there is shared */
+        if (write) {
+            rs_wrote();
+        }
     }
     if ((rt.mode & MODE_EXPLAIN) != 0) {
         explain_note_access(addr, size, write, false, pc);

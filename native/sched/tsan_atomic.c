@@ -16,8 +16,12 @@ typedef struct effect { /* one atomic operation, as those see it who look at it 
     bool reads, writes;
 } effect;
 
-static void look_on(const effect *e, uint64_t value) {
+static inline void look_on(const effect *e, uint64_t value) {
     uint32_t mode = rt.mode;
+    if (likely(mode == MODE_RACE)) {
+        race_atomic(e->addr, e->size, e->reads, e->writes, e->order, e->pc);
+        return;
+    }
     if ((mode & MODE_EXPLAIN) != 0) {
         explain_note_access(e->addr, e->size, e->writes, true, e->pc);
     }

@@ -16,7 +16,9 @@ struct rw_thread {
 };
 
 static rw_core the_core;
-static rw_thread the_threads[RW_MAX_THREADS];
+enum { THREADS = 64 };
+
+static rw_thread the_threads[THREADS];
 
 static const rw_param_desc params[] = {{"expected", "the sum that must come out; 0: not judged", 0, 0, INT64_MAX}};
 static const rw_op_desc ops[] = {{"add", "n atomic increments", 1, {"n"}},
@@ -39,6 +41,9 @@ static void close_core(rw_core *core) {
 }
 
 static rw_thread *attach(rw_core *core, int32_t tid) {
+    if (tid >= THREADS) {
+        return NULL;
+    }
     the_threads[tid].core = core;
     return &the_threads[tid];
 }

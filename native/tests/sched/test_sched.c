@@ -435,6 +435,9 @@ static void test_refusals(void **state) {
     options.memory_model = "sc";
     p.ops[0][0].code = 99;
     assert_int_equal(rs_explore(rs_workload("segments"), settled(&p), &options, &result), RS_BAD_REQUEST);
+    options = options_of("random", 0, 0);
+    p = segments_plan(0);
+    assert_int_equal(rs_explore(rs_workload("segments"), settled(&p), &options, &result), RS_BAD_REQUEST);
     assert_null(rs_workload("no such"));
     assert_int_equal(rs_sizeof("rs_result"), sizeof(rs_result));
 }
