@@ -63,8 +63,9 @@ class Slot:
         try:
             for message in child.messages():
                 self._take(child, message)
-        except Garbled:
-            self._lose(child, lambda death: garbled_finding(death, str(error)))
+        except Garbled as error:
+            why = str(error)
+            self._lose(child, lambda death: garbled_finding(death, why))
             return
         if ended:
             self._bury(child)
