@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from harness.cli._summary import checked, findings_text, suites_text
 from harness.model.output import Control, ExploreOutput
 
 
-def summary(output: ExploreOutput, missed: str = "") -> str:
+def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = ()) -> str:
     """Return the end of an exploration as lines of text; `missed`: why the canary was not found."""
     lines = ["", f"memory model: {output.memory_model}; strategy: {output.strategy}; target: {output.target}"]
     lines += suites_text(output.suites)
@@ -19,8 +22,9 @@ def summary(output: ExploreOutput, missed: str = "") -> str:
         lines.append("interrupted: what is above was explored until then")
     lines.append(_canary(output, missed))
     lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
-    tokens = [f"replay: racewash replay {finding.token}" for finding in output.findings if finding.token]
-    return "\n".join([*lines, *tokens])
+    first = next((finding.token for finding in output.findings if finding.token), None)
+    patched = "".join(f" --patch {path}" for path in patches)
+    return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))
 
 
 def controlled(control: Control, seconds: float, executions: int) -> list[str]:

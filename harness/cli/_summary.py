@@ -58,4 +58,6 @@ def findings_text(findings: tuple[Finding, ...]) -> list[str]:
             lines.append(f"    {place.file}:{place.line}" + (f" in {place.function}" if place.function else ""))
         if finding.bundle:
             lines.append(f"    {finding.bundle}")
+        if finding.token:
+            lines.append(f"    {finding.token}")
     return lines

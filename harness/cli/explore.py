@@ -99,7 +99,7 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
     with progress(request.time) as (notify, tell):
         result = explore_suites(request, notify, tell, twice=self_check)
     output = output_of(result)
-    click.echo(summary(output, result.missed), err=True)
+    click.echo(summary(output, result.missed, patches), err=True)
     if as_json:
         echo_json(output)
     return exit_code(output)
