@@ -87,7 +87,8 @@ def test_sanitizers(suite: Suite, sanitizer: str, seed: int, layout: Layout) -> 
 @drawn(1)
 @given(seed=seeds, layout=layouts)
 def test_standard_sizes(suite: Suite, seed: int, layout: Layout) -> None:
-    assert found(suite, seed, layout, threads=4, memory=256 << 20) == []
+    """Longer than the others: creating such a core takes most of a second on a busy machine."""
+    assert found(suite, seed, layout, seconds=4 * SECONDS, threads=4, memory=256 << 20) == []
 
 
 @pytest.mark.soak
