@@ -188,6 +188,7 @@ class _Call:
         given.depth, given.switch_probability = options.depth, options.switch_probability
         given.preemption_bound, given.check_every = options.preemption_bound, options.check_every
         given.step_bound = options.step_bound
+        given.executions = 1  # a replay and a forced order are one
         if trace:
             given.events, given.event_max = self.keep(ffi.new("rs_event[]", trace)), trace
 

@@ -394,7 +394,8 @@ def test_doctor_without_a_place_to_store_is_no_success(tmp_path: Path) -> None:
 
 CONTROL = Control(
     points={"load": 1_234}, threads=4, decisions=99, switches=7, preemptions=5, distinct=42, coverage=3,
-    plain_accesses=8, shared_words=0, foreign_accesses=0, unseen=0, bounded=0, demotions=0, max_steps=77, batches=2, exhausted=1,
+    plain_accesses=8, shared_words=0, foreign_accesses=0, unseen=0, bounded=0, demotions=0, max_steps=77,
+    batches=2, exhausted=1,
 )  # fmt: skip
 EXPLORED = ExploreOutput(
     command="explore", version="1", build="abc", target="kvcache", strategy="pct", layout="after", threads=3, ops=6,
