@@ -72,7 +72,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
         _run([*compiler.command, "-r", "-nostdlib", f"-Wl,@{folder / WRAPPED}", *under_test, "-o", _INTERCEPTED], root)
         _run([compiler.tool("ar"), "rcsD", RUNTIME_ARCHIVE, *(str(objects[file]) for file in runtime)], root)
         under_test = [_INTERCEPTED, f"-Wl,--version-script={folder / EXPORTS}"]
-    _run([*link, *under_test, *apart, "-lpthread", "-lm"], root)
+    _run([*link, *under_test, *apart, "-lpthread", "-ldl", "-lm"], root)
     for path in (root / "objects").iterdir():
         path.unlink()
     (root / "objects").rmdir()

@@ -7,9 +7,11 @@ import functools
 import mmap
 from typing import Any
 
+from cffi import FFI
+
 from harness.builds.build import Build
 from harness.builds.declare import HEADERS
-from harness.builds.opened import open_library
+from harness.builds.opened import open_library, plain
 from harness.builds.plan import Plan, read_outcome
 from harness.builds.target import Target, read_target
 from harness.model.outcome import Outcome
@@ -27,13 +29,18 @@ _INSTRUMENTATION = {
 }
 
 
+OWN = "kvcache"  # the target that every build has: our core
+_TABLES = {OWN: "rw_target_get", "seekdb": "rw_live_get", "model": "rw_model_get"}
+_TEXT_LEN = 512
+
+
 @functools.cache
-def load(build: Build) -> Library:
-    """Load a build into this process; the same build gives the same Library.
+def load(build: Build, target: str = OWN) -> Library:
+    """Load a build into this process; the same build and target give the same Library.
 
     A tsan or asan build only loads in a process that was started with its `worker_environment`.
     """
-    return Library(build)
+    return Library(build, target)
 
 
 class Library:
@@ -43,11 +50,11 @@ class Library:
     same process goes on while an execution runs.
     """
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, target: str = OWN) -> None:
         instrumentation, needed = _INSTRUMENTATION[build.kind]
         if needed and not hasattr(ctypes.CDLL(None), needed):
             raise RuntimeError(f"a {build.kind} library loads only in a process started with its worker_environment")
-        opened = open_library(build, HEADERS, instrumentation)
+        opened = open_library(build, HEADERS, instrumentation, _TABLES[target])
         self._ffi, self._lib, self._table = opened.ffi, opened.lib, opened.table
         self.build = build
         self.kind = build.kind
@@ -92,6 +99,27 @@ class Library:
         if took < 0:
             raise RuntimeError(f"the library can't measure {kind!r} with {threads} threads")
         return took
+
+    @property
+    def ffi(self) -> FFI:
+        """The interface as cffi knows it."""
+        return self._ffi
+
+    @property
+    def lib(self) -> Any:
+        """The library's functions, for what has no method here."""
+        return self._lib
+
+    @property
+    def table(self) -> Any:
+        """The target's table of functions."""
+        return self._table
+
+    def find_database(self) -> None:
+        """Raise Problem when the database's module isn't loaded in this process, or isn't what is known."""
+        said = self._ffi.new("char[]", _TEXT_LEN)
+        if not self._lib.rw_live_find(said, _TEXT_LEN):
+            raise Problem(f"the database can't be used: {plain(self._ffi, said)}")
 
     def _view(self, buffer: Any) -> Any:
         return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)

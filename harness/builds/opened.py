@@ -22,8 +22,13 @@ class Opened:
     table: Any
 
 
-def open_library(build: Build, headers: Sequence[str], instrumentation: str) -> Opened:
-    """Open a build's library. Raises RuntimeError when it is not what the headers and the build's kind say."""
+def open_library(
+    build: Build, headers: Sequence[str], instrumentation: str, getter: str = "rw_target_get"
+) -> Opened:
+    """Open a build's library. Raises RuntimeError when it is not what the headers and the build's kind say.
+
+    `getter`: the function that gives the target's table.
+    """
     text = declarations(build.native, headers)
     ffi = interface(text)
     try:
@@ -37,7 +42,7 @@ def open_library(build: Build, headers: Sequence[str], instrumentation: str) -> 
             raise RuntimeError(f"{build.library} has {theirs} bytes in {name}, the headers beside it {ours}")
     if plain(ffi, lib.rw_build_kind()) != instrumentation:
         raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
-    table = lib.rw_target_get()
+    table = getattr(lib, getter)()
     if table.abi != lib.RW_TARGET_ABI:
         raise RuntimeError(f"{build.library} speaks ABI {table.abi}, not {lib.RW_TARGET_ABI}")
     return Opened(ffi, lib, table)

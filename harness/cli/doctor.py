@@ -16,6 +16,7 @@ import psutil
 from harness.builds import Compiler, cache_folder, find_compiler, fixed_addresses, runtime_library
 from harness.builds.sources import LIBRARY
 from harness.cli._options import echo_json
+from harness.live.package import find_package
 from harness.model.output import Check, DoctorOutput
 from harness.model.problem import Problem
 from harness.version import VERSION
@@ -64,6 +65,7 @@ def examine(store: Path) -> Iterator[Probe]:
     yield from _compilers()
     yield _program("patch", "to build the planted defects")
     yield _program("gdb", "to look at a stopped worker's native stacks")
+    yield _database()
     yield _randomisation()
     cores = len(os.sched_getaffinity(0))
     yield Probe("cores", cores >= 2, str(cores), "allow at least 2 cores: on one core threads only take turns")
@@ -105,6 +107,14 @@ def _has_cmocka(compiler: Compiler) -> bool:
 def _program(name: str, purpose: str) -> Probe:
     path = shutil.which(name)
     return Probe(name, path is not None, path or "", f"install {name} {purpose}")
+
+
+def _database() -> Probe:
+    """The optional package; nothing but the target seekdb needs it."""
+    try:
+        return Probe("seekdb", True, f"{find_package().version}, the database itself can be raced", "")
+    except Problem as problem:
+        return Probe("seekdb", False, "", str(problem))
 
 
 def _randomisation() -> Probe:

@@ -7,36 +7,41 @@ from pathlib import Path
 
 import click
 
-from harness.builds import sources
+from harness.builds import get_build, load, sources
 from harness.cli._options import echo_json
 from harness.explore.strategies import STRATEGIES
 from harness.generate import discover
 from harness.model.documents import Defect, Invariant, parse_defect, parse_invariants
 from harness.model.finding import Finding
-from harness.model.output import ListOutput, StrategyLine, SuiteLine
+from harness.model.output import ListOutput, OperationLine, StrategyLine, SuiteLine
 from harness.model.problem import Problem
 from harness.store import store_findings
+from harness.stress.request import OWN, TARGETS
 from harness.version import VERSION
 
-TOPICS = ("suites", "defects", "invariants", "strategies", "findings")
+TOPICS = ("suites", "operations", "defects", "invariants", "strategies", "findings")
 
 
 @click.command(name="list", epilog="Example: racewash list suites")
 @click.argument("topic", type=click.Choice(TOPICS), required=False)
+@click.option("--target", type=click.Choice(TARGETS), default=OWN, show_default=True,
+              help="Whose suites, operations and invariants are listed.")  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path), default=".racewash", show_default=True,
               help="Whose findings are listed.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def list_topics(topic: str | None, store: Path, as_json: bool) -> None:
-    """List one TOPIC, or all: suites, planted defects, invariants, strategies, the findings of the store."""
+def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> None:
+    """List one TOPIC, or all: suites, operations, planted defects, invariants, strategies, findings of the store."""
     if topic == "findings" and not store.exists():
         raise Problem(f"the store {store} does not exist; name another with --store, or start with `racewash run`")
     wanted = TOPICS if topic is None else (topic,)
     output = ListOutput(
         command="list",
         version=VERSION,
-        suites=_suites() if "suites" in wanted else None,
+        target=target,
+        suites=_suites(target) if "suites" in wanted else None,
+        operations=_operations(target) if "operations" in wanted else None,
         defects=_defects() if "defects" in wanted else None,
-        invariants=_invariants() if "invariants" in wanted else None,
+        invariants=_invariants(target) if "invariants" in wanted else None,
         strategies=_strategies() if "strategies" in wanted else None,
         findings=tuple(store_findings(store)) if "findings" in wanted else None,
     )
@@ -47,11 +52,23 @@ def list_topics(topic: str | None, store: Path, as_json: bool) -> None:
     click.echo("\n\n".join(parts))
 
 
-def _suites() -> tuple[SuiteLine, ...]:
+def _suites(target: str) -> tuple[SuiteLine, ...]:
     return tuple(
         SuiteLine(name=suite.name, purpose=suite.purpose, invariants=suite.invariants, modes=suite.modes)
-        for suite in discover().values()
+        for suite in discover(target).values()
     )
+
+
+def _operations(target: str) -> tuple[OperationLine, ...]:
+    """Return what the target offers, then what our core's offers and it does not."""
+    build = get_build("native")
+    offered = load(build, target).target.ops
+    lines = [OperationLine(name=name, purpose=op.purpose, offered=True) for name, op in offered.items()]
+    own = load(build).target.ops
+    lines += [
+        OperationLine(name=name, purpose=op.purpose, offered=False) for name, op in own.items() if name not in offered
+    ]
+    return tuple(lines)
 
 
 def _defects() -> tuple[Defect, ...]:
@@ -64,7 +81,19 @@ def _defects() -> tuple[Defect, ...]:
     return tuple(defects)
 
 
-def _invariants() -> tuple[Invariant, ...]:
+def _invariants(target: str) -> tuple[Invariant, ...]:
+    if target == OWN:
+        return _documented()
+    known = load(get_build("native"), target).target.invariants
+    return tuple(Invariant(id=name, claim=one.claim, when=_when(one.when)) for name, one in known.items())
+
+
+def _when(bits: int) -> tuple[str, ...]:
+    names = {1: "instant", 2: "quiescent", 4: "destroyed"}
+    return tuple(name for bit, name in names.items() if bits & bit)
+
+
+def _documented() -> tuple[Invariant, ...]:
     path = sources() / "docs" / "invariants.md"
     try:
         return parse_invariants(path.read_text(encoding="utf-8"))
@@ -80,6 +109,8 @@ def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
     """Return the lines of one topic, None when it was not asked for."""
     if topic == "suites" and output.suites is not None:
         return [(suite.name, suite.purpose) for suite in output.suites]
+    if topic == "operations" and output.operations is not None:
+        return [(op.name, op.purpose if op.offered else "not offered by this target") for op in output.operations]
     if topic == "defects" and output.defects is not None:
         return [(one.name, one.suite, one.purpose) for one in output.defects]
     if topic == "invariants" and output.invariants is not None:

@@ -27,6 +27,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "list": "harness.cli.list:list_topics",
     "report": "harness.cli.report:report",
     "bench": "harness.cli.bench:bench",
+    "conform": "harness.cli.conform:conform",
     "doctor": "harness.cli.doctor:doctor",
 }
 FIRST = """Start here:
@@ -93,6 +94,13 @@ def cli(ctx: click.Context) -> None:
 def call(words: Sequence[str]) -> int:
     """Run one command line and return its exit code; what went wrong is said on stderr in one sentence."""
     try:
+        return _call(words)
+    except BrokenPipeError:  # nobody reads stderr any more
+        return READER_GONE
+
+
+def _call(words: Sequence[str]) -> int:
+    try:
         code = cli.main(args=list(words), prog_name="racewash", standalone_mode=False)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
@@ -105,6 +113,8 @@ def call(words: Sequence[str]) -> int:
     except _ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing it at the end would complain
         return READER_GONE
+    except BrokenPipeError:
+        raise
     except Exception as error:
         return _say(_internal(error), INTERNAL)
     return code if isinstance(code, int) else 0

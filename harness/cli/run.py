@@ -13,18 +13,23 @@ from harness.model.layout import Layout
 from harness.model.output import RunOutput, SuiteFigures
 from harness.stress import RunRequest, RunResult
 from harness.stress import run as run_suites
-from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, SANITIZERS
+from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, OWN, SANITIZERS, TARGETS
 from harness.stress.result import again, memory_model
 from harness.version import VERSION
 
-TARGETS = ("kvcache",)
 CONTROLLED = ("scenario",)  # what the seed decides: the operating system chooses the interleaving
 CANARY_MISSED = 3
 
 
 @click.command(epilog="Example: racewash run expansion supply --seconds 10")
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
-@click.option("--target", type=click.Choice(TARGETS), default="kvcache", show_default=True, help="What is raced.")
+@click.option(
+    "--target",
+    type=click.Choice(TARGETS),
+    default=OWN,
+    show_default=True,
+    help="Our core, or the database's own compiled code (extra: seekdb).",
+)
 @click.option("--seconds", type=SECONDS, default=30.0, show_default=True,
               help="Length of the whole run, divided over the suites; each runs at least once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=4, show_default=True,
@@ -50,6 +55,7 @@ def run(suites: tuple[str, ...], target: str, seconds: float, threads: int, proc
     """Race the named suites (all of them when none is named) and check invariants and the account of every byte."""
     request = RunRequest(
         suites=suites,
+        target=target,
         seconds=seconds,
         threads=threads,
         processes=processes,
@@ -89,7 +95,7 @@ def output_of(result: RunResult, target: str) -> RunOutput:
         build=result.build.identity,
         target=target,
         sanitizer=request.sanitizer,
-        layout=str(request.layout),
+        layout="before" if request.target != OWN else str(request.layout),
         memory=request.memory,
         threads=request.threads,
         processes=request.processes,

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from harness.builds import get_build, load
 from harness.cli._options import LAYOUT, MEMORY, echo_json
+from harness.live import figures
 from harness.model.layout import Layout
 from harness.model.output import TableOutput
 from harness.table import keep, measure
+from harness.table.against import against as beside
 from harness.table.text import show
 from harness.version import VERSION
 
@@ -24,13 +26,20 @@ from harness.version import VERSION
               help="Hash buckets on both sides; standard: 786433 before, 196613 after.")  # fmt: skip
 @click.option("--layout", type=LAYOUT, default="after", show_default=True,
               help="What `before` is compared with: after, or PART=KIND,... (parts not named: after).")  # fmt: skip
+@click.option("--against", type=click.Choice(("seekdb",)),
+              help="Add figures measured in the real database (extra: seekdb).")  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False),
               help="Also keep the table in this store, where `racewash report` finds it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def table(memory: int, buckets: int | None, layout: Layout, store: Path | None, as_json: bool) -> None:
+def table(
+    memory: int, buckets: int | None, layout: Layout, against: str | None, store: Path | None, as_json: bool
+) -> None:
     """Measure used and hold of every label before and after the pull request, beside its own figures."""
     build = get_build("native")
+    live = figures() if against else None
     measured = measure(load(build), memory, buckets, layout)
+    if live is not None:
+        measured = dataclasses.replace(measured, against=beside(load(build), live))
     fields = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
     output = TableOutput(command="table", version=VERSION, build=build.identity, **fields)
     if store is not None:

@@ -22,7 +22,7 @@ START_SECONDS = 120.0  # for a worker to load its library
 
 def exploring(build: Build) -> Launch:
     """Return how a build's exploring workers are started."""
-    return launch_of(build, MODULE)
+    return launch_of(build, module=MODULE)
 
 
 class WorkerEnded(Exception):

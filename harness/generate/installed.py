@@ -10,14 +10,18 @@ from harness.model.suite import Suite
 GROUP = "racewash.suites"
 
 
-def discover() -> dict[str, Suite]:
-    """Return every installed suite by name, sorted. Raises Problem naming an entry that can't be used.
+OWN = "kvcache"  # the target whose suites are in the group itself; another target's are in `racewash.suites.TARGET`
+
+
+def discover(target: str = OWN) -> dict[str, Suite]:
+    """Return every installed suite of a target by name, sorted. Raises Problem naming an entry that can't be used.
 
     >>> "expansion" in discover()
     True
     """
     suites: dict[str, Suite] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    group = GROUP if target == OWN else f"{GROUP}.{target}"
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             suite = entry.load()
         except (ImportError, AttributeError) as error:

@@ -109,6 +109,47 @@ class WashFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseFigures:
+    """Figures of the real database, measured at one memory limit. Bytes, but for handles and buckets.
+
+    `node_bytes` are the node allocators of all caches that have a block, `node_block` one block of theirs; both are
+    also what the database says in SQL.
+    """
+
+    version: str
+    memory_limit: int
+    max_handles: int
+    handle: int
+    handles_and_slots: int
+    pool_slots: int
+    supplied: int
+    block: int
+    buckets: int
+    caches: int
+    node_block: int
+    node_bytes: int
+    node_bytes_sql: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstRow:
+    """A figure (bytes, or a number) of our core in the layout before, and the same of the real database."""
+
+    name: str
+    core: int
+    database: int
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The real database at its own memory limit; every figure is measured."""
+
+    name: str
+    memory: int
+    rows: tuple[AgainstRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Everything that `racewash table` measures."""
 
@@ -126,6 +167,7 @@ class Table:
     supplies: tuple[GrowthPoint, ...]
     wash: WashFigures
     source: str
+    against: Against | None = None
 
     def label(self, name: str) -> LabelRow:
         """Return a label's row. Raises KeyError when it was not measured."""

@@ -193,8 +193,20 @@ class SuiteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationLine:
+    """An operation that a target offers, or (`offered` false) that our core's target has and this one hasn't."""
+
+    name: str
+    purpose: str
+    offered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListOutput(Output):
     """`racewash list`: the topics that were not asked for are null."""
+
+    target: str = "kvcache"
+    operations: tuple[OperationLine, ...] | None = None
 
     suites: tuple[SuiteLine, ...] | None = None
     defects: tuple[Defect, ...] | None = None
@@ -274,6 +286,33 @@ class WorkerMemory:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between the database and our core, and the shortest sequence found that shows it.
+
+    `what` names the number, or says that the database's process died; `operation` is the last of the sequence.
+    """
+
+    what: str
+    operation: str
+    database: int
+    core: int
+    max_handles: int
+    sequence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConformOutput(Output):
+    """`racewash conform`: `differences` are those that are not declared."""
+
+    build: str
+    seed: int
+    sequences: int
+    steps: int
+    seconds: float
+    differences: tuple[Difference, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOutput(Output):
     """`racewash bench`."""
@@ -293,6 +332,7 @@ OUTPUTS: dict[str, type[Output]] = {
     "doctor": DoctorOutput,
     "report": ReportOutput,
     "bench": BenchOutput,
+    "conform": ConformOutput,
 }
 
 

@@ -19,7 +19,7 @@ class Child(Process):
         super().__init__(launch, Progress.size())
         self.progress = Progress(self.area)
         self._frames = Frames(from_worker)
-        self.send(Job(launch.build, os.getpid(), self.area_fd))
+        self.send(Job(launch.build, os.getpid(), self.area_fd, launch.target))
 
     def send(self, message: ToWorker) -> None:
         """Send a message."""

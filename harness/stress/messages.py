@@ -20,11 +20,12 @@ T = TypeVar("T")
 
 
 class Job(msgspec.Struct, tag=True):
-    """First to a worker: what it loads, whose child it is, and the descriptor of the progress area."""
+    """First to a worker: what it loads, whose child it is, the descriptor of the progress area, and what is raced."""
 
     build: Build
     parent: int
     progress: int
+    target: str
 
 
 class Start(msgspec.Struct, tag=True):

@@ -13,9 +13,11 @@ import fcntl
 import mmap
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +25,7 @@ import psutil
 
 from harness.builds import Build, fixed_addresses, interpreter, worker_environment
 from harness.model.problem import Problem
+from harness.stress.request import OWN
 
 COOKIE = "RACEWASH_WORKER"  # environment variable by which everything that descends from a worker is known
 _PIECE = 1 << 16
@@ -36,13 +39,14 @@ class Launch:
     build: Build
     command: tuple[str, ...]
     environment: dict[str, str]
+    target: str = OWN
 
 
-def launch_of(build: Build, module: str = "harness.stress.worker") -> Launch:
+def launch_of(build: Build, target: str = OWN, module: str = "harness.stress.worker") -> Launch:
     """Return how a build's workers are started: the same program on the same path, whatever folder this runs in."""
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     environment = {**os.environ, "PYTHONPATH": path, **worker_environment(build)}
-    return Launch(build, (interpreter(), "-P", "-m", module), environment)
+    return Launch(build, (interpreter(), "-P", "-m", module), environment, target)
 
 
 class Process:
@@ -60,6 +64,8 @@ class Process:
         self.area = mmap.mmap(self.area_fd, area_size)
         self.fd, theirs = os.pipe()
         os.set_blocking(self.fd, False)
+        # What the database writes goes with its process.
+        self._folder = None if launch.target == OWN else tempfile.mkdtemp(prefix="racewash-")
         try:
             self.process = self._start(launch, theirs, self.area_fd)
         except OSError as error:
@@ -80,6 +86,7 @@ class Process:
                 stdout=self._printed_fd,
                 stderr=self._printed_fd,
                 pass_fds=(theirs, area),
+                cwd=self._folder,
                 start_new_session=True,
             )
 
@@ -159,6 +166,8 @@ class Process:
         self.area.close()
         os.close(self.fd)
         os.close(self._printed_fd)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _sweep(cookie: str) -> list[str]:

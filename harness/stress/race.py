@@ -12,7 +12,7 @@ from harness.model.suite import Suite
 from harness.stress.child import Launch
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
-from harness.stress.request import RunRequest
+from harness.stress.request import OWN, RunRequest
 
 MAX_DEATHS = 8  # of workers, in one suite
 _MIB = 1 << 20
@@ -86,5 +86,7 @@ class Race:
 
         A sanitizer keeps shadow bytes for each byte, freed memory for a while, and a history of each thread.
         """
+        if self.request.target != OWN:
+            return 3072 * _MIB  # a database of 1 GB, its code, and what our blocks touch
         core = (self.request.memory or 64 * _MIB) + 64 * _MIB
         return core * 2 + 512 * _MIB if self.kind == "native" else core * 8 + 3072 * _MIB

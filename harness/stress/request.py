@@ -14,13 +14,15 @@ from harness.model.problem import Problem
 from harness.model.suite import Shape, Suite
 
 SANITIZERS: dict[str, Kind] = {"none": "native", "tsan": "tsan", "asan": "asan"}  # as users say it -> kind of build
+OWN = "kvcache"
+TARGETS = (OWN, "seekdb")
 MAX_SEED = (1 << 63) - 1
 MAX_THREADS, MAX_PROCESSES = 256, 64
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run. `suites` empty: all that are installed. `layout` None: every scenario draws its own.
+    """One run. `suites` empty: all of the target's that are installed. `layout` None: every scenario draws its own.
 
     `processes` are independent workers; `shared` > 0 lets so many forked processes share each core. `memory` None: the
     suites' own small cores. `seed` None: drawn. `hang_after`: seconds without progress. `patches` are applied to the
@@ -28,6 +30,7 @@ class RunRequest:
     """
 
     suites: tuple[str, ...] = ()
+    target: str = "kvcache"
     seconds: float = 30.0
     threads: int = 4
     processes: int = 1
@@ -62,6 +65,10 @@ def check(request: RunRequest) -> None:
         raise Problem(f"memory is {request.memory} bytes, must be at least {MIN_MEMORY} (64M)")
     if request.sanitizer not in SANITIZERS:
         raise Problem(f"sanitizer {request.sanitizer!r} is unknown; use one of {', '.join(SANITIZERS)}")
+    if request.target not in TARGETS:
+        raise Problem(f"the target {request.target!r} is unknown; use one of {', '.join(TARGETS)}")
+    if request.target != OWN and (request.sanitizer != "none" or request.shared or request.memory is not None):
+        raise Problem("the target seekdb has no --sanitizer, --shared or --memory: its code is compiled as it is")
 
 
 def chosen(request: RunRequest, known: Mapping[str, Suite]) -> tuple[Suite, ...]:

@@ -65,6 +65,7 @@ def intent(request: RunRequest, seed: int, suites: tuple[str, ...]) -> dict[str,
         "again": None if request.patches else again(request, seed),  # no command takes patches
         "seed": seed,
         "asked": list(suites),
+        "target": request.target,
         "seconds_asked": request.seconds,
         "threads": request.threads,
         "processes": request.processes,
@@ -82,6 +83,7 @@ def again(request: RunRequest, seed: int) -> str:
     standard = RunRequest()
     words = ["racewash", "run", *request.suites]
     options = {
+        "--target": (request.target, standard.target),
         "--seconds": (request.seconds, standard.seconds),
         "--threads": (request.threads, standard.threads),
         "--processes": (request.processes, standard.processes),

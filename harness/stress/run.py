@@ -16,7 +16,7 @@ from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
 from harness.stress.interrupts import Interrupts
 from harness.stress.race import Race
-from harness.stress.request import MAX_SEED, SANITIZERS, RunRequest, check, chosen
+from harness.stress.request import MAX_SEED, OWN, SANITIZERS, RunRequest, check, chosen
 from harness.stress.result import RunResult, intent
 from harness.stress.supervisor import supervise
 
@@ -38,11 +38,15 @@ def run(request: RunRequest, notify: Callable[[str], None], tell: Callable[[str]
     []
     """
     check(request)
-    suites = chosen(request, discover())
+    if request.target != OWN:
+        from harness.live import find_package
+
+        find_package()
+    suites = chosen(request, discover(request.target))
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed
     notify(announcement(request, [suite.name for suite in suites], seed))
     build = get_build(SANITIZERS[request.sanitizer], request.patches)
-    return run_with(launch_of(build), request, suites, seed, notify, tell)
+    return run_with(launch_of(build, request.target), request, suites, seed, notify, tell)
 
 
 def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:
@@ -50,9 +54,11 @@ def announcement(request: RunRequest, suites: Sequence[str], seed: int) -> str:
     build = "without a sanitizer" if request.sanitizer == "none" else f"under {request.sanitizer}"
     workers = "1 worker" if request.processes == 1 else f"{request.processes} workers"
     forked = f" in {request.shared} forked processes" if request.shared else ""
+    target = "" if request.target == OWN else f"of {request.target} "
+    layout = "before" if request.target != OWN else request.layout or "drawn"
     return (
-        f"racing {', '.join(suites)} {build} for {request.seconds:g} s: {workers} of {request.threads} threads{forked}"
-        f", layout {request.layout or 'drawn'}, seed {seed}"
+        f"racing {', '.join(suites)} {target}{build} for {request.seconds:g} s: "
+        f"{workers} of {request.threads} threads{forked}, layout {layout}, seed {seed}"
     )
 
 

@@ -40,6 +40,7 @@ from harness.stress.messages import (
     send,
     to_worker,
 )
+from harness.stress.request import OWN
 
 STDERR = 2
 LEAST_SECONDS = 1.0  # that an execution's threads get, when the suite's time is shorter or almost over
@@ -65,14 +66,14 @@ class Executor(Protocol):
         ...
 
 
-def serve(fd: int, loader: Callable[[Build], Executor]) -> None:
+def serve(fd: int, loader: Callable[[Build, str], Executor]) -> None:
     """Work until the supervisor closes stdin. Raises nothing: an error is told and ends the process."""
     try:
         job = receive(sys.stdin.buffer, to_worker)
         if not isinstance(job, Job):
             return
         die_with(job.parent)
-        library = loader(job.build)
+        library = loader(job.build, job.target)
         library.canary()
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
@@ -146,6 +147,14 @@ def _reset_peak() -> None:
         return  # then the peak is that of all suites so far
 
 
+def _load(build: Build, target: str) -> Executor:
+    if target == OWN:
+        return load(build)
+    from harness.live import load_database  # an optional package: only where it is asked for
+
+    return load_database(build)
+
+
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), load)
+    serve(int(sys.argv[1]), _load)
     os._exit(0)  # the interpreter's own end is of no interest, and a sanitizer would judge it

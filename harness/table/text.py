@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from harness.model.memory import Bytes, GrowthPoint, Stated, Table
+from harness.model.memory import Against, Bytes, GrowthPoint, Stated, Table
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -77,6 +77,18 @@ def sections(table: Table) -> Iterator[Section]:
     )
     yield _curve("CACHE_MB_HANDLE block by block", "blocks", table.growth)
     yield _curve("CACHE_MB_HANDLE supply by supply", "supplies", table.supplies)
+    if table.against is not None:
+        yield against_section(table.against)
+
+
+def against_section(against: Against) -> Section:
+    """Return the real database's figures beside our core's."""
+    return Section(
+        f"Against {against.name} at {amount(against.memory)}, both in the layout before",
+        ("figure", "our core", "the database"),
+        tuple((row.name, f"{row.core:,}", f"{row.database:,}") for row in against.rows),
+        "Both columns are measured: ours in the core's accounts, the database's in its live memory.",
+    )
 
 
 def to_text(table: Table) -> str:

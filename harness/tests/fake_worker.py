@@ -177,5 +177,5 @@ class FakeLibrary:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), FakeLibrary)
+    serve(int(sys.argv[1]), lambda build, _target: FakeLibrary(build))
     os._exit(0)

@@ -17,7 +17,7 @@ import pytest
 
 from harness.builds import Library, Progress, fixed_addresses, get_build, interpreter, load, worker_environment
 from harness.builds.build import Kind
-from harness.builds.declare import declarations, structures
+from harness.builds.declare import HEADERS, declarations, structures
 from harness.builds.sources import sources
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
@@ -71,7 +71,7 @@ def test_equal_builds_are_loaded_once(library: Library) -> None:
 
 def test_headers_that_differ_from_the_library_are_noticed(library: Library, tmp_path: Path) -> None:
     for name in structures(declarations(library.build.native)):
-        for file in ("target/target.h", "stress/stress.h"):
+        for file in HEADERS:
             text = (library.build.native / file).read_text()
             (tmp_path / file).parent.mkdir(exist_ok=True)
             (tmp_path / file).write_text(text.replace(f"}} {name};", f"    int64_t drifted;\n}} {name};"))
