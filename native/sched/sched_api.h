@@ -194,6 +194,7 @@ typedef struct rs_result {
     int64_t distinct; /* different schedules (by hash; counted up to 2^22, then `distinct_full` is 1) */
     int32_t distinct_full;
     int32_t exhausted; /* 1: the strategy has seen all schedules up to its bound */
+    int64_t cut; /* executions that DFS ended where they came to what it had seen */
     int64_t points;
     int64_t points_by_kind[20];
     int64_t decisions; /* points with more than one possible outcome */
