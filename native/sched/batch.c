@@ -82,7 +82,7 @@ static bool run_again(batch *b, uint64_t seed, uint32_t extra_mode) {
 
 static void run(batch *b, const rs_strategy *strategy, uint64_t seed, uint32_t extra_mode) {
     run_once(strategy, seed, extra_mode);
-    for (int tries = 0; (rt.base_mode & MODE_RACE) != 0 && race_worn_out() && tries < 8; tries++) {
+    for (int tries = 0; (rt.flags & RS_RACES) != 0 && race_worn_out() && tries < 8; tries++) {
         if (!run_again(b, seed, extra_mode)) {
             break;
         }

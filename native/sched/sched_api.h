@@ -156,7 +156,8 @@ enum {
     RS_TOLERANT = 64, /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
     RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
-    RS_FAIL_ALLOC = 512 /* malloc may fail (a choice) */
+    RS_FAIL_ALLOC = 512, /* malloc may fail (a choice) */
+    RS_ATTACHED = 1024 /* threads are attached before the first of them runs: their orders of attaching are no choices */
 };
 
 typedef struct rs_options {

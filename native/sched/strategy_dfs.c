@@ -17,7 +17,7 @@
  *
  * So "exhausted" means: every order of conflicting operations that has an execution within the bound has been made, to
  * its end or to where it joins another. Not to give way when yielding counts as a preemption; without a bound, who yields
- * gives way. Two operations conflict when they are in the same 16 bytes and one writes; locks write; waiting for
+ * gives way. Two operations conflict when they are in the same 8 bytes and one writes; locks write; waiting for
  * conditions and signalling conflicts with all. Draws (whom to wake) are tried exhaustively. Fresh memory's addresses, time,
  * and plain accesses (a data race is a finding, its outcomes are not tried without RS_PLAIN_POINTS) are left out of
  * account; so is how long a thread that was found spinning is put back. Up to 64 threads.
