@@ -78,6 +78,12 @@ def test_runtime(build: Build, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_exhaustive_search(build: Build, tmp_path: Path) -> None:
+    program = linked(build, tmp_path, find_compiler().command, TESTS / "litmus_target.c", str(TESTS / "test_dfs.c"))
+    run = call(str(program))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_pthread_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
     program = linked(build, tmp_path, find_compiler().command, TESTS / "pthread_program.c", "-Wl,--wrap=main")
     runs = [call(str(program), env={"RACEWASH_SCHED": "portfolio 1000 1"}) for _ in range(2)]

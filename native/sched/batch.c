@@ -82,7 +82,7 @@ static bool run_again(batch *b, uint64_t seed, uint32_t extra_mode) {
 
 static void run(batch *b, const rs_strategy *strategy, uint64_t seed, uint32_t extra_mode) {
     run_once(strategy, seed, extra_mode);
-    for (int tries = 0; (rt.base_mode & MODE_RACE) != 0 && race_worn_out() && tries < 8; tries++) {
+    for (int tries = 0; (rt.flags & RS_RACES) != 0 && race_worn_out() && tries < 8; tries++) {
         if (!run_again(b, seed, extra_mode)) {
             break;
         }
@@ -180,6 +180,10 @@ static bool time_is_over(batch *b) {
 
 /* ---- Before and after ---- */
 
+static bool is_exhaustive(const rs_strategy *strategy) {
+    return strategy == &strategy_dfs || strategy == &strategy_dfs_plain;
+}
+
 static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, const rs_options *options,
                        rs_result *out) {
     memset(out, 0, sizeof *out);
@@ -202,7 +206,7 @@ static int32_t prepare(batch *b, const rw_target *target, const rw_plan *plan, c
         return fail(out, RS_BAD_REQUEST, "there is no such strategy");
     }
     bool endless = options->executions <= 0 && options->milliseconds <= 0 && options->progress == NULL;
-    if (endless && b->strategy != &strategy_dfs) {
+    if (endless && !is_exhaustive(b->strategy)) {
         return fail(out, RS_BAD_REQUEST, "the batch has no end: name executions, milliseconds or a progress area");
     }
     b->threads = target != NULL ? plan->thread_cnt + 2 : 8;
@@ -260,6 +264,7 @@ static int32_t end_batch(batch *b) {
     out->operations = (int64_t)rt.operations;
     out->demotions = (int64_t)rt.demotions;
     out->coverage = coverage_total();
+    out->cut = dfs_cuts();
     memcpy(out->invariant_checks, tally.checks, sizeof out->invariant_checks);
     out->calibration[0] = calibration.steps;
     out->calibration[1] = calibration.threads;
@@ -303,13 +308,13 @@ RW_EXPORT int32_t rs_explore(const rw_target *target, const rw_plan *plan, const
         uint64_t seed = options->first_seed + (uint64_t)i;
         rt.strategy = b.strategy;
         if (!b.strategy->begin(seed)) {
-            out->exhausted = b.strategy != &strategy_dfs || dfs_complete();
+            out->exhausted = !is_exhaustive(b.strategy) || dfs_complete();
             break;
         }
         coverage_begin();
         trace_begin(rs_settings.events, rs_settings.event_max);
         show_progress(&b, seed);
-        rt.observer = rt.strategy == &strategy_dfs ? dfs_event : NULL;
+        rt.observer = is_exhaustive(rt.strategy) ? dfs_event : NULL;
         run(&b, rt.strategy, seed, mode);
         rt.observer = NULL;
         sum_up(&b);

@@ -58,11 +58,17 @@ static void refused(const char *what, const char *why) {
     }
 }
 
+static bool attached(int32_t i) {
+    if (contexts[i] == NULL) {
+        contexts[i] = rt.target->attach(rt.core, i);
+    }
+    return contexts[i] != NULL;
+}
+
 static void *program_main(void *arg) {
     int32_t i = (int32_t)(intptr_t)arg;
     const rw_plan *plan = rt.plan;
-    contexts[i] = rt.target->attach(rt.core, i);
-    if (contexts[i] == NULL) {
+    if (!attached(i)) {
         refused("the target had no room for a thread's context", "");
         return NULL;
     }
@@ -94,9 +100,14 @@ static void join_one(rs_fiber *f) {
 
 static void run_threads(void) {
     int32_t cnt = rt.plan->thread_cnt;
+    for (int32_t i = 0; i < cnt; i++) {
+        contexts[i] = NULL;
+        if ((rt.flags & RS_ATTACHED) != 0) {
+            (void)attached(i); /* else the thread tries again, and says what is wrong */
+        }
+    }
     for (intptr_t i = 0; i < cnt; i++) {
         rs_point(RS_P_THREAD, 0);
-        contexts[i] = NULL;
         sched_spawn(program_main, (void *)i);
     }
     checker_start();
@@ -104,6 +115,9 @@ static void run_threads(void) {
         join_one(rt.fibers[i + 1]);
     }
     checker_finish();
+    if (rt.fiber_cnt == 1 + cnt + (rt.check_every > 0)) { /* all threads that there ever were have been joined */
+        race_judge(false);
+    }
     for (int32_t i = 0; i < cnt; i++) {
         if (contexts[i] != NULL) {
             rt.target->detach(contexts[i]);
@@ -130,6 +144,7 @@ void *execute_plan(void *arg) {
     char why[RW_TEXT_LEN];
     why[0] = '\0';
     tally.whole = false;
+    race_judge(false);
     rt.core = target->create(rt.plan->params, rt.plan->param_cnt, 0, why, sizeof why);
     if (rt.core == NULL) {
         refused("the target refused to create a core: ", why);

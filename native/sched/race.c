@@ -55,6 +55,13 @@ int64_t race_shared_words(void) {
     return race.shared_words;
 }
 
+void race_judge(bool on) {
+    if ((rt.flags & RS_RACES) != 0) {
+        rt.base_mode = on ? rt.base_mode | MODE_RACE : rt.base_mode & ~(uint32_t)MODE_RACE;
+        rt.mode = on ? rt.mode | MODE_RACE : rt.mode & ~(uint32_t)MODE_RACE;
+    }
+}
+
 /* Not zeroed. When the numbers of records run out the rest of the execution is judged on the pool's last record: wrong, but it
  * is repeated. */
 void *race_pool(uint64_t bytes) {

@@ -156,7 +156,8 @@ enum {
     RS_TOLERANT = 64, /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
     RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
-    RS_FAIL_ALLOC = 512 /* malloc may fail (a choice) */
+    RS_FAIL_ALLOC = 512, /* malloc may fail (a choice) */
+    RS_ATTACHED = 1024 /* threads are attached before the first of them runs: their orders of attaching are no choices */
 };
 
 typedef struct rs_options {
@@ -194,6 +195,7 @@ typedef struct rs_result {
     int64_t distinct; /* different schedules (by hash; counted up to 2^22, then `distinct_full` is 1) */
     int32_t distinct_full;
     int32_t exhausted; /* 1: the strategy has seen all schedules up to its bound */
+    int64_t cut; /* executions that DFS ended where they came to what it had seen */
     int64_t points;
     int64_t points_by_kind[20];
     int64_t decisions; /* points with more than one possible outcome */

@@ -146,6 +146,9 @@ rs_fiber *sched_spawn(void *(*start)(void *), void *arg) {
     rs_fiber *f = spawn(start, arg);
     if (f != NULL) {
         rt.live_cnt++;
+        if (rt.live_cnt > 1) {
+            race_judge(true);
+        }
         sched_ready_add(f);
     }
     return f;

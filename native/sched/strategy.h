@@ -39,8 +39,9 @@ void calibrate_point(const rs_fiber *f); /* observers of the executions */
 void dfs_event(const rs_fiber *f);
 void dfs_forget(void); /* before a batch */
 bool dfs_complete(void); /* nothing was left out but what is above the bound */
-extern const rs_strategy strategy_random, strategy_pct, strategy_pos, strategy_surw, strategy_dfs, strategy_guided,
-    strategy_portfolio, strategy_replay, strategy_force, strategy_default;
+int64_t dfs_cuts(void);
+extern const rs_strategy strategy_random, strategy_pct, strategy_pos, strategy_surw, strategy_dfs, strategy_dfs_plain,
+    strategy_guided, strategy_portfolio, strategy_replay, strategy_force, strategy_default;
 
 const rs_strategy *strategy_find(const char *name);
 void guided_forget(void); /* before a batch */

@@ -1,34 +1,34 @@
-/* The state of the exhaustive strategy, and its analysis of an execution (dfs_races.c). */
+/* The state of the exhaustive strategy: the tree of choices (strategy_dfs.c) and what it knows of the execution under way
+ * (dfs_order.c). */
 #ifndef RACEWASH_STRATEGY_DFS_H
 #define RACEWASH_STRATEGY_DFS_H
 
 #include "strategy.h"
 
-typedef struct dfs_node { /* one decision of the execution under way, and what else is to be tried there */
-    uint64_t enabled, todo, done; /* sets of values: threads, or results of a draw */
-    uint8_t kind, chosen, current;
-    bool can_go_on;
-    int32_t preemptions; /* before it */
+enum { DFS_THREADS = 64 };
+
+typedef struct dfs_node { /* a choice of the execution under way, and what else is to be tried there */
+    uint64_t todo, done;  /* sets of values: threads, or results of a draw; done: the one under way, and those before it */
+    uint8_t kind, chosen;
 } dfs_node;
 
-typedef struct dfs_happening { /* one operation on shared memory or a lock */
-    uintptr_t addr;
-    int32_t node; /* at which its thread was chosen for it; -1: there was nothing to choose */
-    uint8_t tid;
-    bool writes;
-} dfs_happening;
+/* ---- dfs_order.c ---- */
 
-typedef struct dfs_state {
-    dfs_node *nodes;
-    dfs_happening *events;
-    int32_t node_cnt, prefix; /* nodes below prefix are given */
-    int32_t event_cnt, last_node, preemptions;
-    bool started, complete;
-} dfs_state;
-
-extern dfs_state dfs;
-
-/* Mark what the last execution shows to be worth trying. */
-void dfs_find_backtracks(void);
+bool order_room(void);
+void order_forget_all(void);  /* before a batch */
+void order_search_again(void); /* keep only which memory is shared */
+void order_begin_execution(void);
+/* The fiber does its pending operation. False: the table of shared memory is full. */
+bool order_operation(const rs_fiber *f);
+void order_drawn(int32_t tid, uint64_t value);
+/* Was memory seen to be shared that was not taken for it when the search began? */
+bool order_has_learnt(void);
+/* Can the pending operation of this fiber conflict with any of another's? */
+bool order_conflicts(const rs_fiber *f);
+/* Sleeping threads: not to be chosen before an operation that conflicts with their pending one. */
+uint64_t order_sleepers(void);
+void order_put_to_sleep(int32_t tid);
+/* Has an equivalent execution been here before, with no more of the bound used up? If not, it has now. */
+bool order_seen(uint64_t enabled, int32_t current, bool yielded, int32_t used);
 
 #endif

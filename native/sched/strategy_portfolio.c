@@ -36,7 +36,7 @@ const rs_strategy *strategy_find(const char *name) {
             return all[i];
         }
     }
-    return NULL;
+    return strcmp(name, strategy_dfs_plain.name) == 0 ? &strategy_dfs_plain : NULL;
 }
 
 RW_EXPORT const char *rs_strategy_name(int32_t i) {
