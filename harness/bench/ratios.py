@@ -34,8 +34,8 @@ def speed_ratios(bencher: Bencher, notify: Callable[[str], None], rounds: int = 
     notify("scaling of get from 1 to 2 threads, against a counting loop")
     gets, relative = _scaling(bencher, rounds)
     return [
-        _at_most("driver / bare loop, time", driver, 1.05),
-        _at_most("segmented / flat traversal, time", traversal, 1.10),
+        at_most("driver / bare loop, time", driver, 1.05),
+        at_most("segmented / flat traversal, time", traversal, 1.10),
         _at_least("get, throughput of 2 threads / 1", gets, 1.7),
         _at_least("scaling of get / scaling of a counting loop", relative, 0.85),
     ]
@@ -44,7 +44,7 @@ def speed_ratios(bencher: Bencher, notify: Callable[[str], None], rounds: int = 
 def worker_ratio(peak_rss: int, limit: int) -> Ratio:
     """Return a worker's peak memory as a part of what it may take: its core's limit and 150 MB."""
     value = peak_rss / (limit + WORKER_ROOM)
-    return _at_most("worker's memory / (core's limit + 150 MB)", [value], 1.0)
+    return at_most("worker's memory / (core's limit + 150 MB)", [value], 1.0)
 
 
 def _paired(bencher: Bencher, left: tuple[str, int], right: tuple[str, int], rounds: int) -> list[float]:
@@ -81,7 +81,8 @@ def _calibrate(bencher: Bencher, kind: str, threads: int) -> int:
     return n
 
 
-def _at_most(name: str, values: list[float], aim: float) -> Ratio:
+def at_most(name: str, values: list[float], aim: float) -> Ratio:
+    """Return a ratio whose median must not be above the aim."""
     value = median(values)
     return Ratio(name, round(value, 4), f"<= {aim:.2f}", value <= aim, round(min(values), 4), round(max(values), 4))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.builds.batch_progress import BatchProgress
 from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
@@ -9,12 +10,15 @@ from harness.builds.library import Library, load
 from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
+from harness.builds.runtime import Runtime, load_runtime
 from harness.builds.sources import sources
+from harness.builds.symbols import Symbols
 from harness.builds.target import Invariant, Operation, Parameter, Target
 from harness.builds.worker import worker_environment
 
 __all__ = [
     "PHASES",
+    "BatchProgress",
     "Build",
     "Compiler",
     "Invariant",
@@ -23,6 +27,8 @@ __all__ = [
     "Operation",
     "Parameter",
     "Progress",
+    "Runtime",
+    "Symbols",
     "Target",
     "Track",
     "cache_folder",
@@ -31,6 +37,7 @@ __all__ = [
     "get_build",
     "interpreter",
     "load",
+    "load_runtime",
     "recipe",
     "runtime_library",
     "sources",

@@ -14,15 +14,15 @@ from typing import Literal
 from harness.builds.cache import cache_folder, entry, full_disk
 from harness.builds.compile import ARCHIVE, LIBRARY, CompileError, compile_library
 from harness.builds.compiler import Compiler, find_compiler
-from harness.builds.identity import source_files, sources_hash
+from harness.builds.identity import runtime_files, source_files, sources_hash
 from harness.builds.patching import apply_patches, read_patches
 from harness.builds.recipe import Recipe, recipe, runtime_library, symbolizer
 from harness.builds.sources import LIBRARY as WHEEL
 from harness.builds.sources import sources
 from harness.model.problem import Problem
 
-Kind = Literal["native", "tsan", "asan"]
-_STEPS = "1"  # another number when compile_library does something else with the same recipe
+Kind = Literal["native", "tsan", "asan", "sched"]
+_STEPS = "2"  # another number when compile_library does something else with the same recipe
 MANIFEST = "build.json"
 _SHOWN_LINES = 6
 
@@ -87,11 +87,12 @@ class _Order:
 
     def make(self, folder: Path) -> None:
         """Fill an empty folder with a copy of the sources, patched, and with what comes of it."""
-        for path in source_files(self.native):
+        scheduled = bool(self.recipe.scheduled)
+        for path in [*source_files(self.native), *(runtime_files(self.native) if scheduled else ())]:
             copy = folder / "native" / path.relative_to(self.native)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        if sources_hash(folder / "native") != self.sources:
+        if sources_hash(folder / "native", runtime=scheduled) != self.sources:
             raise Problem("the C sources changed while a build was made of them: run the command again")
         apply_patches(folder, self.patches, self.contents)
         names = ", ".join(path.name for path in self.patches)
@@ -118,7 +119,9 @@ def _ordered(kind: Kind, patches: Sequence[Path]) -> _Order:
     contents = read_patches(patches)
     compiler = find_compiler()
     native = sources() / "native"
-    return _Order(compiler, recipe(kind, compiler), native, sources_hash(native), tuple(patches), tuple(contents))
+    made = recipe(kind, compiler)
+    digest = sources_hash(native, runtime=bool(made.scheduled))
+    return _Order(compiler, made, native, digest, tuple(patches), tuple(contents))
 
 
 def _shipped() -> Build | None:

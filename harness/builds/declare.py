@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cffi import FFI
 
 HEADERS = ("target/target.h", "stress/stress.h", "live/live.h")
+SCHEDULED = (*HEADERS, "sched/sched_api.h")
 _MARKED = re.compile(r"/\* cffi: begin \*/(.*?)/\* cffi: end \*/", re.DOTALL)
 _STRUCTURE = re.compile(r"^typedef struct (\w+) \{", re.MULTILINE)
 
 
-def declarations(native: Path) -> str:
+def declarations(native: Path, headers: Sequence[str] = HEADERS) -> str:
     """Return what stands between the markers of the headers below `native`."""
     texts = []
-    for name in HEADERS:
+    for name in headers:
         marked = _MARKED.search((native / name).read_text(encoding="utf-8"))
         if marked is None:
             raise ValueError(f"{native / name} has no part between 'cffi: begin' and 'cffi: end'")

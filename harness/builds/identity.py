@@ -11,7 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-_LEFT_OUT = ("tests", "defects")  # folders that no library is made of
+RUNTIME = "sched"  # the folder of the scheduled runtime, which only the build of that name has
+_LEFT_OUT = ("tests", "defects", RUNTIME)  # folders that the other libraries are not made of
 
 
 def source_files(native: Path) -> list[Path]:
@@ -20,10 +21,15 @@ def source_files(native: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.relative_to(native).as_posix())
 
 
-def sources_hash(native: Path) -> str:
-    """Return the SHA-256 over the names and contents of the C sources below `native`."""
+def runtime_files(native: Path) -> list[Path]:
+    """Return every file that the scheduled runtime is made of, in a fixed order."""
+    return sorted(path for path in (native / RUNTIME).rglob("*") if path.is_file())
+
+
+def sources_hash(native: Path, *, runtime: bool = False) -> str:
+    """Return the SHA-256 over the names and contents of the C sources below `native`, the runtime's on demand."""
     digest = hashlib.sha256()
-    for path in source_files(native):
+    for path in [*source_files(native), *(runtime_files(native) if runtime else ())]:
         data = path.read_bytes()
         digest.update(f"{path.relative_to(native).as_posix()}\0{len(data)}\0".encode())
         digest.update(data)

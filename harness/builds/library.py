@@ -10,7 +10,8 @@ from typing import Any
 from cffi import FFI
 
 from harness.builds.build import Build
-from harness.builds.declare import declarations, interface, structures
+from harness.builds.declare import HEADERS
+from harness.builds.opened import open_library, plain
 from harness.builds.plan import Plan, read_outcome
 from harness.builds.target import Target, read_target
 from harness.model.outcome import Outcome
@@ -20,7 +21,12 @@ from harness.model.scenario import Scenario
 LATENCY_EVERY = 16
 _MAX_CELLS = 4096
 # How a library names its instrumentation, and a function that only the sanitizer's run time has.
-_INSTRUMENTATION = {"native": ("none", ""), "tsan": ("thread", "__tsan_init"), "asan": ("address", "__asan_init")}
+_INSTRUMENTATION = {
+    "native": ("none", ""),
+    "tsan": ("thread", "__tsan_init"),
+    "asan": ("address", "__asan_init"),
+    "sched": ("thread", ""),
+}
 
 
 OWN = "kvcache"  # the target that every build has: our core
@@ -48,15 +54,8 @@ class Library:
         instrumentation, needed = _INSTRUMENTATION[build.kind]
         if needed and not hasattr(ctypes.CDLL(None), needed):
             raise RuntimeError(f"a {build.kind} library loads only in a process started with its worker_environment")
-        text = declarations(build.native)
-        self._ffi = interface(text)
-        self._lib = self._opened(build)
-        self._compare(structures(text), build)
-        if self._text(self._lib.rw_build_kind()) != instrumentation:
-            raise RuntimeError(f"{build.library} is not instrumented as a {build.kind} build is")
-        self._table: Any = getattr(self._lib, _TABLES[target])()
-        if self._table.abi != self._lib.RW_TARGET_ABI:
-            raise RuntimeError(f"{build.library} speaks ABI {self._table.abi}, not {self._lib.RW_TARGET_ABI}")
+        opened = open_library(build, HEADERS, instrumentation, _TABLES[target])
+        self._ffi, self._lib, self._table = opened.ffi, opened.lib, opened.table
         self.build = build
         self.kind = build.kind
         self.target: Target = read_target(self._ffi, self._table)
@@ -120,23 +119,7 @@ class Library:
         """Raise Problem when the database's module isn't loaded in this process, or isn't what is known."""
         said = self._ffi.new("char[]", _TEXT_LEN)
         if not self._lib.rw_live_find(said, _TEXT_LEN):
-            raise Problem(f"the database can't be used: {self._text(said)}")
+            raise Problem(f"the database can't be used: {plain(self._ffi, said)}")
 
     def _view(self, buffer: Any) -> Any:
         return self._ffi.from_buffer("rw_progress *", buffer, require_writable=True)
-
-    def _opened(self, build: Build) -> Any:
-        try:
-            return self._ffi.dlopen(str(build.library))
-        except OSError as error:
-            raise Problem(f"the library {build.library} can't be loaded: {error}") from error
-
-    def _compare(self, names: list[str], build: Build) -> None:
-        for name in names:
-            ours, theirs = self._ffi.sizeof(name), int(self._lib.rw_sizeof(name.encode()))
-            if ours != theirs:
-                raise RuntimeError(f"{build.library} has {theirs} bytes in {name}, the headers beside it {ours}")
-
-    def _text(self, pointer: Any) -> str:
-        value = self._ffi.string(pointer)
-        return value.decode() if isinstance(value, bytes) else value

@@ -33,11 +33,11 @@ def apply_patches(root: Path, patches: Sequence[Path], contents: Sequence[bytes]
     if patches and tool is None:
         raise Problem("the program `patch`, which a build with patches needs, is not installed: install patch")
     for path, content in zip(patches, contents, strict=True):
-        before = sources_hash(root / "native")
+        before = sources_hash(root / "native", runtime=True)
         command = [str(tool), "-p1", "--forward", "--fuzz=0", "--batch", "--no-backup-if-mismatch", "--reject-file=-"]
         run = subprocess.run(command, cwd=root, input=content, capture_output=True, check=False)
         if run.returncode != 0:
             said = " / ".join(line for line in (run.stdout + run.stderr).decode(errors="replace").splitlines()[:3])
             raise Problem(f"the patch {path} does not apply to these sources: {said}")
-        if sources_hash(root / "native") == before:
+        if sources_hash(root / "native", runtime=True) == before:
             raise Problem(f"the patch {path} changes nothing in the sources that a build is made of")

@@ -38,31 +38,37 @@ UNINSTRUMENTED = "mem_note.c"  # the seam that each linked library resolves its 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Flags of one kind of build; `runtime` is the sanitizer's library by its name for each compiler."""
+    """Flags of one kind of build; `runtime` is the sanitizer's library by its name for each compiler.
+
+    `scheduled`: flags of the scheduled runtime's files, where the build has it.
+    """
 
     kind: str
     compile: tuple[str, ...]
     seam: tuple[str, ...]  # flags of UNINSTRUMENTED
     link: tuple[str, ...]
     runtime: str = ""
+    scheduled: tuple[str, ...] = ()
 
     def key(self) -> str:
         """Return everything of the recipe that changes what comes of it."""
-        return repr((self.kind, self.compile, self.seam, self.link))
+        return repr((self.kind, self.compile, self.seam, self.link, self.scheduled))
 
 
 def recipe(kind: str, compiler: Compiler) -> Recipe:
-    """Return the recipe of a kind of build: native, tsan or asan."""
+    """Return the recipe of a kind of build: native, tsan, asan, or sched, whose objects are those of tsan."""
     runtime = ("-shared-libsan",) if compiler.family == "clang" else ()
     if kind == "native":
         return Recipe(kind, _COMMON, _COMMON, _LINK)
+    instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
+    if kind == "sched":
+        return Recipe(kind, instrumented, _COMMON, (*_LINK, "-Wl,-z,now"), scheduled=_COMMON)
     if kind == "tsan":
-        instrumented = (*_COMMON, *_THREAD, *_VOLATILE[compiler.family])
         return Recipe(kind, instrumented, _COMMON, ("-fsanitize=thread", *runtime, *_LINK), "tsan")
     if kind == "asan":
         flags = (*_COMMON, *_ADDRESS)
         return Recipe(kind, flags, flags, ("-fsanitize=address,undefined", *runtime, *_LINK), "asan")
-    raise Problem(f"there is no build {kind!r}: use native, tsan or asan")
+    raise Problem(f"there is no build {kind!r}: use native, tsan, asan or sched")
 
 
 def runtime_library(kind: str, compiler: Compiler) -> Path:

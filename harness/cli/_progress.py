@@ -18,8 +18,11 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def progress(seconds: float, clock: Callable[[], float] = time.monotonic) -> Iterator[tuple[Say, Say]]:
-    """Give two functions: one for sentences that matter, one that is told where the run is as often as one likes."""
+def progress(seconds: float | None, clock: Callable[[], float] = time.monotonic) -> Iterator[tuple[Say, Say]]:
+    """Give two functions: one for sentences that matter, one that is told where the run is as often as one likes.
+
+    `seconds` None: nobody knows how long it takes.
+    """
     if not sys.stderr.isatty():
         yield _line, at_intervals(clock)
         return
@@ -30,7 +33,9 @@ def progress(seconds: float, clock: Callable[[], float] = time.monotonic) -> Ite
 
         def tell(text: str) -> None:
             began[:] = began or [clock()]
-            bar.update(task, description=escape(text), completed=min(seconds, clock() - began[0]))
+            bar.update(
+                task, description=escape(text), completed=None if seconds is None else min(seconds, clock() - began[0])
+            )
 
         yield lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True), tell
 

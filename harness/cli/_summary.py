@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.model.finding import Finding
-from harness.model.output import RunOutput
+from harness.model.output import RunOutput, SuiteFigures
 
 
 def summary(output: RunOutput) -> str:
     """Return the end of a run as lines of text."""
-    lines = ["", *_suites(output), *_checked(output), *_findings(output.findings)]
+    lines = ["", *suites_text(output.suites), *checked(output.suites, output.seconds), *findings_text(output.findings)]
     lines += [f"note: {note}" for note in output.notes]
     if output.interrupted:
         lines.append("interrupted: what is above was run until then")
@@ -19,32 +19,35 @@ def summary(output: RunOutput) -> str:
     return "\n".join(lines)
 
 
-def _suites(output: RunOutput) -> list[str]:
+def suites_text(suites: tuple[SuiteFigures, ...]) -> list[str]:
+    """Return the suites' figures in columns."""
     rows = [("suite", "executions", "operations", "operations/s")]
     rows += [
         (suite.name, f"{suite.executions:,}", f"{suite.operations:,}", f"{suite.operations_per_second:,.0f}")
-        for suite in output.suites
+        for suite in suites
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return ["  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3))]) for row in rows]
 
 
-def _checked(output: RunOutput) -> list[str]:
+def checked(suites: tuple[SuiteFigures, ...], seconds: float) -> list[str]:
+    """Return which invariants were judged, and how often in all."""
     checks: dict[str, int] = {}
-    for suite in output.suites:
+    for suite in suites:
         for name, count in suite.invariants.items():
             checks[name] = checks.get(name, 0) + count
     made = {name: checks[name] for name in sorted(checks, key=_by_number) if checks[name]}
     if not made:
         return ["no invariant was checked"]
-    return [f"checked {sum(made.values()):,} times in {output.seconds:.1f} s: {', '.join(made)}"]
+    return [f"checked {sum(made.values()):,} times in {seconds:.1f} s: {', '.join(made)}"]
 
 
 def _by_number(name: str) -> tuple[str, int]:
     return name[:1], int(name[1:]) if name[1:].isdigit() else 0
 
 
-def _findings(findings: tuple[Finding, ...]) -> list[str]:
+def findings_text(findings: tuple[Finding, ...]) -> list[str]:
+    """Return the findings with their places and folders."""
     if not findings:
         return ["nothing found"]
     lines = [f"{len(findings)} finding{'s' if len(findings) > 1 else ''}:"]
@@ -55,4 +58,6 @@ def _findings(findings: tuple[Finding, ...]) -> list[str]:
             lines.append(f"    {place.file}:{place.line}" + (f" in {place.function}" if place.function else ""))
         if finding.bundle:
             lines.append(f"    {finding.bundle}")
+        if finding.token:
+            lines.append(f"    {finding.token}")
     return lines

@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import ROUNDS, speed_ratios, worker_ratio
-from harness.builds import get_build, load
+from harness.bench import ROUNDS, growth_ratios, speed_ratios, speeds, worker_ratio
+from harness.builds import get_build, load, load_runtime
 from harness.cli._options import SECONDS, echo_json
+from harness.explore.workloads import INCREMENTS, SEGMENTS, WORKLOADS
 from harness.model.output import BenchOutput, WorkerMemory
+from harness.model.suite import Shape
 from harness.stress import RunRequest, run
 from harness.stress.request import SANITIZERS
 from harness.version import VERSION
@@ -28,13 +30,18 @@ SUITE = "map"
               help="Length of the run in which a worker's memory is measured.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(rounds: int, seconds: float, as_json: bool) -> None:
-    """Measure the driver's overhead, traversal, scaling and a worker's memory, each as a ratio beside its aim."""
+    """Measure the core, a worker's memory and the scheduled runtime: ratios and speeds, each beside its aim."""
     build = get_build("native")
     ratios = speed_ratios(load(build), _say, rounds)
     workers = tuple(_worker_memory(sanitizer, seconds) for sanitizer in SANITIZERS)
     ratios.append(worker_ratio(workers[0].peak_rss, LIMIT))  # of the native build: a sanitizer's shadow is its own
+    runtime = load_runtime(get_build("sched"))
+    workloads = {name: suite.generate(0, Shape()) for name, suite in (("A", WORKLOADS[INCREMENTS]),
+                                                                      ("B", WORKLOADS[SEGMENTS]))}  # fmt: skip
+    measured = speeds(runtime, workloads, _say, rounds)
+    ratios += growth_ratios(runtime, _say, rounds)
     output = BenchOutput(command="bench", version=VERSION, build=build.identity, ratios=tuple(ratios),
-                         workers=workers)  # fmt: skip
+                         workers=workers, speeds=tuple(measured))  # fmt: skip
     if as_json:
         echo_json(output)
     else:
@@ -67,3 +74,11 @@ def _show(output: BenchOutput) -> None:
     for worker in output.workers:
         peak, limit = worker.peak_rss / (1 << 20), worker.limit >> 20
         console.print(f"worker of the {worker.build} build: {peak:.0f} MB, core's limit {limit} MB")
+    speeds_table = Table("workload", "what", "value", "aim", "reached", "reference, other machine", box=None)
+    for speed in output.speeds:
+        reached = "" if speed.reached is None else "yes" if speed.reached else "no"
+        beside = "; ".join(f"{one.tool} {one.value:,.0f}" for one in speed.references)
+        aim = "" if speed.aim is None else f">= {speed.aim:,.0f}"
+        speeds_table.add_row(speed.workload, speed.what, f"{speed.value:,.4g}" if speed.value < 1000 else
+                             f"{speed.value:,.0f}", aim, reached, beside)  # fmt: skip
+    console.print(speeds_table)

@@ -64,10 +64,122 @@ class RunOutput(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What the scheduled runtime controlled, over all executions.
+
+    `points` by kind: where it could act; `decisions`: where more than one outcome was possible. `distinct`: different
+    schedules. `coverage`: different reads-from pairs. `plain_accesses`: reads and writes that were no points.
+    `shared_words`: words that two threads touched with nothing between them that orders them; `foreign_accesses`: of
+    memory that is not judged; `unseen`: calls that went to the system. `exhausted` of `batches` saw every schedule of
+    their scenario, up to the bound. `bounded`: executions in which fairness was forced, `demotions`: spinning threads
+    put back. `threads` and `max_steps`: the most of one execution.
+    """
+
+    points: dict[str, int]
+    threads: int
+    decisions: int
+    switches: int
+    preemptions: int
+    distinct: int
+    coverage: int
+    plain_accesses: int
+    shared_words: int
+    foreign_accesses: int
+    unseen: int
+    bounded: int
+    demotions: int
+    max_steps: int
+    batches: int
+    exhausted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfCheck:
+    """Seeds run twice in different processes: how many, and of how many the two trace hashes differed.
+
+    `divergences`: for the first of them, the first event that differed, and its cause.
+    """
+
+    seeds: int
+    different: int
+    divergences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploreOutput(Output):
+    """`racewash explore`: as `run`, but the interleaving too is the seed's, and `control` says what that means.
+
+    `canary`: whether the race planted for the runtime was found. `self_check` is null unless it was asked for.
+    """
+
+    build: str
+    target: str
+    strategy: str
+    layout: str
+    threads: int
+    ops: int
+    jobs: int
+    seed: int
+    executions: int
+    seconds: float
+    suites: tuple[SuiteFigures, ...]
+    findings: tuple[Finding, ...]
+    memory_model: str
+    controlled: tuple[str, ...]
+    control: Control
+    canary: bool | None
+    self_check: SelfCheck | None
+    interrupted: bool
+    notes: tuple[str, ...]
+    path: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """Where a replay first left what was recorded, in a sentence; `step` is null when it isn't known."""
+
+    step: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOutput(Output):
+    """`racewash replay`: `rate` is how often the finding was seen, of how many tries.
+
+    `recorded` is the build that showed it, `same_build` whether this one is the same. `findings` are all that were
+    seen, the one looked for among them when `reproduced`. `trace` is null unless it was asked for.
+    """
+
+    build: str
+    recorded: str
+    same_build: bool
+    suite: str
+    seed: int | None
+    strategy: str
+    memory_model: str
+    fingerprint: str
+    reproduced: bool
+    rate: tuple[int, int]
+    diverged: Divergence | None
+    findings: tuple[Finding, ...]
+    trace: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableOutput(Output, Table):
     """`racewash table`: the table itself beside the common fields."""
 
     build: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyLine:
+    """A way of choosing, as `explore --strategy` takes it."""
+
+    name: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +211,7 @@ class ListOutput(Output):
     suites: tuple[SuiteLine, ...] | None = None
     defects: tuple[Defect, ...] | None = None
     invariants: tuple[Invariant, ...] | None = None
+    strategies: tuple[StrategyLine, ...] | None = None
     findings: tuple[Finding, ...] | None = None
 
 
@@ -136,6 +249,32 @@ class Ratio:
     reached: bool
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A figure of another tool, measured on another machine: for orientation, in no ratio."""
+
+    workload: str
+    what: str
+    tool: str
+    value: float
+    machine: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """A speed of the scheduled runtime: the median of the rounds. `aim` and `reached` are null where none is stated."""
+
+    workload: str
+    what: str
+    value: float
+    aim: float | None
+    reached: bool | None
+    low: float
+    high: float
+    references: tuple[Reference, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +320,13 @@ class BenchOutput(Output):
     build: str
     ratios: tuple[Ratio, ...]
     workers: tuple[WorkerMemory, ...]
+    speeds: tuple[Speed, ...]
 
 
 OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
+    "explore": ExploreOutput,
+    "replay": ReplayOutput,
     "table": TableOutput,
     "list": ListOutput,
     "doctor": DoctorOutput,

@@ -14,6 +14,7 @@ from harness.oracle.death import (
 )
 from harness.oracle.outcome import outcome_findings
 from harness.oracle.sanitizer import Report, parse_reports, report_finding
+from harness.oracle.scheduled import observed
 
 __all__ = [
     "Death",
@@ -24,6 +25,7 @@ __all__ = [
     "garbled_finding",
     "hang_finding",
     "left_behind_finding",
+    "observed",
     "oom_finding",
     "outcome_findings",
     "parse_reports",

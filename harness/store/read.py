@@ -45,6 +45,12 @@ def store_findings(root: Path) -> list[Finding]:
     return list(found.values())
 
 
+def bundles(root: Path) -> list[Path]:
+    """Return the folders of all findings of a store, run by run."""
+    runs = _entries(root / RUNS)
+    return [path for run in runs for path in _entries(run / FINDINGS) if (path / FINDING).exists()]
+
+
 def _entries(folder: Path) -> list[Path]:
     """The folders in a folder, by name (a run's begins with its time), without temporary ones."""
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from harness.model.suite import Shape
 
 MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
 _LENGTH, _LONGEST = 4, 16 << 20
+
+T = TypeVar("T")
 
 
 class Job(msgspec.Struct, tag=True):
@@ -83,7 +85,7 @@ FromWorker = Ready | Begin | Done | Ended | Failed
 ToWorker = Job | Start
 
 
-def encode(message: FromWorker | ToWorker) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """Return a message's frame."""
     data = msgspec.msgpack.encode(message, enc_hook=_plain)
     return len(data).to_bytes(_LENGTH, "little") + data
@@ -93,41 +95,52 @@ class Garbled(Exception):
     """What came from a worker is no message: the code under test may have written over its memory."""
 
 
-class Frames:
+class Frames(Generic[T]):
     """Puts a worker's messages together from whatever pieces the pipe gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode: Callable[[bytes], T], longest: int = _LONGEST) -> None:
         self._rest = bytearray()
-        self._decoder = msgspec.msgpack.Decoder(FromWorker, dec_hook=_rich)
+        self._decode = decode
+        self._longest = longest
 
-    def feed(self, data: bytes) -> Iterator[FromWorker]:
+    def feed(self, data: bytes) -> Iterator[T]:
         """Yield the messages that are whole now. Raises Garbled."""
         self._rest += data
         while len(self._rest) >= _LENGTH:
             end = _LENGTH + int.from_bytes(self._rest[:_LENGTH], "little")
-            if end > _LONGEST:
+            if end > self._longest:
                 raise Garbled(f"a message of {end} bytes")
             if len(self._rest) < end:
                 return
             try:
-                message: FromWorker = self._decoder.decode(bytes(self._rest[_LENGTH:end]))
+                message = self._decode(bytes(self._rest[_LENGTH:end]))
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise Garbled(str(error)) from error
             del self._rest[:end]
             yield message
 
 
-def receive(file: BinaryIO) -> ToWorker | None:
+def from_worker(data: bytes) -> FromWorker:
+    """Decode a worker's message."""
+    message: FromWorker = msgspec.msgpack.decode(data, type=FromWorker, dec_hook=rich)
+    return message
+
+
+def to_worker(data: bytes) -> ToWorker:
+    """Decode a supervisor's message."""
+    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker, dec_hook=rich)
+    return message
+
+
+def receive(file: BinaryIO, decode: Callable[[bytes], T]) -> T | None:
     """Return the next message to a worker, None when the supervisor has closed the pipe."""
     head = file.read(_LENGTH)
     if len(head) < _LENGTH:
         return None
-    data = file.read(int.from_bytes(head, "little"))
-    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker, dec_hook=_rich)
-    return message
+    return decode(file.read(int.from_bytes(head, "little")))
 
 
-def send(fd: int, message: FromWorker) -> None:
+def send(fd: int, message: msgspec.Struct) -> None:
     """Write a message to the supervisor, whole."""
     data = memoryview(encode(message))
     while data:
@@ -140,7 +153,8 @@ def _plain(value: Any) -> Any:
     raise NotImplementedError(type(value))
 
 
-def _rich(kind: type, value: Any) -> Any:
+def rich(kind: type, value: Any) -> Any:
+    """Make what msgspec itself does not know: paths."""
     if issubclass(kind, Path):
         return Path(value)
     raise NotImplementedError(kind)

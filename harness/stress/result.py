@@ -47,7 +47,7 @@ class RunResult:
             "executions": sum(suite.executions for suite in self.suites),
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
-            "suites": [_suite(suite) for suite in self.suites],
+            "suites": [suite_record(suite) for suite in self.suites],
             "findings": [msgspec.to_builtins(finding) for finding in self.findings],
             "memory_model": memory_model(request.sanitizer),
             "controlled": ["scenario"],
@@ -107,7 +107,8 @@ def memory_model(sanitizer: str) -> str:
     return f"{machine}, judged by ThreadSanitizer's model of C11 atomics" if sanitizer == "tsan" else machine
 
 
-def _suite(suite: SuiteResult) -> dict[str, Any]:
+def suite_record(suite: SuiteResult) -> dict[str, Any]:
+    """Return what run.json says of a suite."""
     data: dict[str, Any] = msgspec.to_builtins(suite)
     marks = [finding.fingerprint for finding in suite.findings]
     return {**data, "operations_per_second": suite.operations_per_second, "findings": marks}

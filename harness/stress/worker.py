@@ -27,7 +27,19 @@ from harness.model.scenario import Scenario
 from harness.model.suite import Suite
 from harness.stress.draw import draw, objects_apart
 from harness.stress.evidence import operations_json
-from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, Job, Ready, Start, receive, send
+from harness.stress.messages import (
+    MOST_PRINTED,
+    Begin,
+    Done,
+    Ended,
+    Failed,
+    Job,
+    Ready,
+    Start,
+    receive,
+    send,
+    to_worker,
+)
 from harness.stress.request import OWN
 
 STDERR = 2
@@ -57,7 +69,7 @@ class Executor(Protocol):
 def serve(fd: int, loader: Callable[[Build, str], Executor]) -> None:
     """Work until the supervisor closes stdin. Raises nothing: an error is told and ends the process."""
     try:
-        job = receive(sys.stdin.buffer)
+        job = receive(sys.stdin.buffer, to_worker)
         if not isinstance(job, Job):
             return
         die_with(job.parent)
@@ -65,7 +77,7 @@ def serve(fd: int, loader: Callable[[Build, str], Executor]) -> None:
         library.canary()
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
-        while isinstance(start := receive(sys.stdin.buffer), Start):
+        while isinstance(start := receive(sys.stdin.buffer, to_worker), Start):
             send(fd, Ended(worn=_run_suite(fd, library, area, start)))
     except Problem as problem:
         send(fd, Failed(str(problem), problem=True))

@@ -1,8 +1,14 @@
-"""What tests of the harness share: a fixture can see how its test ended."""
+"""What tests of the harness share: a fixture can see how its test ended, and acceptance goes on where it stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import functools
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +30,43 @@ def pytest_runtest_makereport(
 def has_passed(request: pytest.FixtureRequest) -> Callable[[], bool]:
     """Give a function that says, after the test, whether it passed."""
     return lambda: request.node.stash.get(_PASSED, False)
+
+
+# ---- Acceptance ----
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LIMIT = float(os.environ.get("RACEWASH_ACCEPT_SECONDS", "inf"))
+_STARTED = time.monotonic()
+_SOURCES = {".c", ".h", ".S", ".txt", ".map", ".py", ".patch", ".json", ".html", ".svg", ".css"}
+
+
+@functools.cache
+def sources_digest() -> str:
+    """Return a hash of everything that a passed check depends on."""
+    digest = hashlib.sha256()
+    for folder in ("native", "harness", "suites", "reports", "racewash"):
+        for path in sorted((_ROOT / folder).rglob("*")):
+            if path.suffix in _SOURCES:
+                digest.update(str(path.relative_to(_ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture
+def resumable(request: pytest.FixtureRequest, has_passed: Callable[[], bool]) -> Iterator[None]:
+    """Skip what has passed before on these sources, and what would begin after the time is over."""
+    name = request.node.name
+    state = _ROOT / ".racewash" / "accept" / f"{request.path.stem.removeprefix('accept_')}.json"
+
+    def passed() -> dict[str, str]:
+        return dict(json.loads(state.read_text(encoding="utf-8"))) if state.exists() else {}
+
+    if passed().get(name) == sources_digest():
+        pytest.skip("passed before, on these sources")
+    if time.monotonic() - _STARTED > _LIMIT:
+        pytest.skip("the time is over; run the same command again to go on here")
+    yield
+    if has_passed():
+        state.parent.mkdir(parents=True, exist_ok=True)
+        new = state.with_suffix(".new")
+        new.write_text(json.dumps({**passed(), name: sources_digest()}, indent=1), encoding="utf-8")
+        new.replace(state)

@@ -21,7 +21,16 @@ from harness.cli._summary import summary
 from harness.live import find_package
 from harness.model.documents import parse_defect, parse_invariants
 from harness.model.finding import Finding, Location
-from harness.model.output import OUTPUTS, Output, RunOutput, SuiteFigures, decode
+from harness.model.output import (
+    OUTPUTS,
+    Control,
+    ExploreOutput,
+    Output,
+    RunOutput,
+    SelfCheck,
+    SuiteFigures,
+    decode,
+)
 from harness.model.problem import Problem
 
 pytestmark = pytest.mark.contract
@@ -30,7 +39,8 @@ RACEWASH = Path(sys.executable).with_name("racewash")
 SECONDS = 600  # far above what any command here takes, the first build included
 
 # The example of each help is run as it is, or with these options behind it where it would take long.
-SHORTER = {"run": ("--seconds", "2"), "bench": ("--rounds", "1", "--seconds", "1")}
+SHORTER = {"run": ("--seconds", "2"), "explore": ("--executions", "40"), "bench": ("--rounds", "1", "--seconds", "1")}
+CODES = {"replay": 1}  # its example is a defect's token: seeing it again is exit code 1
 
 FIGURES = SuiteFigures(
     name="supply", executions=3, operations=12_345, operations_per_second=1_000_000.5, invariants={"Q1": 3, "I10": 2}
@@ -229,7 +239,7 @@ def test_the_example_of_the_help_runs(name: str, tmp_path: Path) -> None:
     if name == "report":  # it needs a run to report
         assert racewash("run", "supply", "--seconds", "0.5", cwd=tmp_path).returncode == 0
     run = racewash(*example_of(name), *SHORTER.get(name, ()), cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == CODES.get(name, 0), run.stderr
     assert "Traceback" not in run.stderr
 
 
@@ -238,7 +248,7 @@ def test_json_is_what_the_model_says(name: str, tmp_path: Path) -> None:
     if name == "report":
         assert racewash("run", "supply", "--seconds", "0.5", cwd=tmp_path).returncode == 0
     run = racewash(*example_of(name), *SHORTER.get(name, ()), "--json", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == CODES.get(name, 0), run.stderr
     output = decode(run.stdout)
     assert type(output) is OUTPUTS[name]
     assert output.version
@@ -417,3 +427,46 @@ def test_doctor_without_a_place_to_store_is_no_success(tmp_path: Path) -> None:
     run = racewash("doctor", "--store", "file/store", cwd=tmp_path)
     assert run.returncode == 2
     assert "--store" in run.stdout
+
+
+# ---- explore and replay ----
+
+CONTROL = Control(
+    points={"load": 1_234}, threads=4, decisions=99, switches=7, preemptions=5, distinct=42, coverage=3,
+    plain_accesses=8, shared_words=0, foreign_accesses=0, unseen=0, bounded=0, demotions=0, max_steps=77,
+    batches=2, exhausted=1,
+)  # fmt: skip
+EXPLORED = ExploreOutput(
+    command="explore", version="1", build="abc", target="kvcache", strategy="pct", layout="after", threads=3, ops=6,
+    jobs=1, seed=9, executions=3, seconds=1.5, suites=(FIGURES,), findings=(), memory_model="sc",
+    controlled=("scenario",), control=CONTROL, canary=True, self_check=None, interrupted=False, notes=(),
+    path="store/runs/x", again="racewash explore --seed 9",
+)  # fmt: skip
+
+
+def test_exit_codes_of_an_exploration() -> None:
+    from harness.cli.explore import exit_code
+
+    check = SelfCheck(seeds=5, different=1, divergences=("time",))
+    assert exit_code(EXPLORED) == 0
+    assert exit_code(replace(EXPLORED, findings=(FINDING,))) == 1
+    assert exit_code(replace(EXPLORED, self_check=check)) == 1
+    assert exit_code(replace(EXPLORED, self_check=replace(check, different=0))) == 0
+    assert exit_code(replace(EXPLORED, findings=(FINDING,), canary=False)) == 3
+    assert exit_code(replace(EXPLORED, canary=None)) == 3
+    assert exit_code(replace(EXPLORED, canary=False, interrupted=True)) == 130
+
+
+def test_the_end_of_an_exploration_says_what_was_controlled() -> None:
+    from harness.cli._explored import summary as end
+
+    text = end(EXPLORED)
+    for words in ("memory model: sc", "1,234 points", "load 1,234", "99 decisions", "5 preemptions", "up to 4 threads",
+                  "42 distinct", "8 plain accesses", "planted race was found", "1 of 2 batches",
+                  "nothing found"):  # fmt: skip
+        assert words in text
+    assert text.splitlines()[-1] == "again: racewash explore --seed 9"
+    found = end(replace(EXPLORED, findings=(replace(FINDING, token="rw1.xyz"),)))
+    assert found.splitlines()[-1] == "replay: racewash replay rw1.xyz"
+    assert "proves nothing" in end(replace(EXPLORED, canary=False), "it is blind")
+    assert "it is blind" in end(replace(EXPLORED, canary=False), "it is blind")

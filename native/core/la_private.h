@@ -19,9 +19,16 @@ enum {
     LA_MIN_UNITS = (LA_MIN_BYTES + LA_OBJ_HEADER + LA_OBJ_TAIL) / LA_UNIT
 };
 
-/* The allocator reads and writes headers and tails, which a heap oracle must hold against everybody else. */
-#if defined(__clang__)
+/* The allocator reads and writes headers and tails, which a heap oracle must hold against everybody else. The scheduled
+ * runtime, which judges thread-instrumented code, knows it by its section: never inlined elsewhere. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LA_RAW __attribute__((noinline, section("rw_raw")))
+#else
 #define LA_RAW __attribute__((no_sanitize("address")))
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define LA_RAW __attribute__((noinline, section("rw_raw")))
 #else
 #define LA_RAW __attribute__((no_sanitize_address))
 #endif

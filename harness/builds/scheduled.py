@@ -1,0 +1,109 @@
+"""From what the scheduled runtime leaves in its structures to a Batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cffi import FFI
+
+from harness.builds.opened import plain
+from harness.builds.target import Target
+from harness.model.batch import BAD_REQUEST, DIVERGED, DONE, NO_MEMORY, STOPPED, Batch, Event, Observation, Stack
+from harness.model.schedule import Choice
+
+# The runtime's kinds of finding, by the names of their constants -> the kinds that everybody knows.
+KINDS = {
+    "RS_F_INVARIANT": "invariant",
+    "RS_F_RACE": "data-race",
+    "RS_F_FREED": "use-after-free",
+    "RS_F_BOUNDS": "out-of-bounds",
+    "RS_F_DOUBLE_FREE": "double-free",
+    "RS_F_BAD_FREE": "double-free",
+    "RS_F_LEAK": "leak",
+    "RS_F_DEADLOCK": "deadlock",
+    "RS_F_LIVELOCK": "livelock",
+    "RS_F_MUTEX": "sanitizer",
+    "RS_F_SIGNAL": "crash",
+    "RS_F_ABORT": "crash",
+    "RS_F_OVERFLOW": "crash",
+    "RS_F_CREATE": "",  # no finding: nothing could be executed
+    "RS_F_THREAD": "sanitizer",
+    "RS_F_UNSUPPORTED": "",
+}
+_STATUSES = (DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED)
+_COUNTS = (
+    "executions", "finding_total", "distinct", "decisions", "switches", "preemptions", "max_steps", "bounded",
+    "demotions", "plain_accesses", "foreign_accesses", "shared_words", "unseen", "coverage", "thread_max", "operations",
+    "trace_hash", "batch_hash", "diverged_at",
+)  # fmt: skip
+
+
+def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int, str], lib: Any,
+               hashes: bytes) -> Batch:  # fmt: skip
+    """Decode an rs_result."""
+    status = int(raw.status)
+    points = {plain(ffi, lib.rs_point_name(kind)): int(raw.points_by_kind[kind]) for kind in range(lib.RS_P_KINDS)}
+    return Batch(
+        status=_STATUSES[status] if status < len(_STATUSES) else f"status {status}",
+        message=plain(ffi, raw.message),
+        observations=tuple(_observation(ffi, raw.findings[i], kinds, lib) for i in range(raw.finding_cnt)),
+        distinct_full=bool(raw.distinct_full),
+        exhausted=bool(raw.exhausted),
+        points={name: count for name, count in points.items() if count},
+        seconds=raw.nanoseconds / 1e9,
+        cpu_seconds=raw.cpu_nanoseconds / 1e9,
+        checks={name: int(raw.invariant_checks[i]) for i, name in enumerate(target.invariants)},
+        calibration=_calibration(raw),
+        memory_model=plain(ffi, raw.memory_model),
+        choices=_choices(raw),
+        events=_events(ffi, raw, options, lib),
+        event_count=int(raw.event_cnt),
+        hashes=hashes,
+        **{name: int(getattr(raw, name)) for name in _COUNTS},
+    )
+
+
+def _observation(ffi: FFI, raw: Any, kinds: dict[int, str], lib: Any) -> Observation:
+    stacks = (raw.stacks[i] for i in range(len(raw.stacks)))
+    return Observation(
+        kind=kinds[int(raw.kind)],
+        name=plain(ffi, lib.rs_finding_name(raw.kind)),
+        message=plain(ffi, raw.message),
+        invariant=plain(ffi, raw.id),
+        file=plain(ffi, raw.file),
+        line=int(raw.line),
+        seed=int(raw.seed),
+        step=int(raw.step),
+        address=int(raw.address),
+        count=int(raw.count),
+        confirmed=bool(raw.confirmed),
+        choices=_choices(raw),
+        trace_hash=int(raw.trace_hash),
+        strategy=plain(ffi, raw.strategy),
+        calibration=_calibration(raw),
+        stacks=tuple(_stack(ffi, stack) for stack in stacks if plain(ffi, stack.what)),
+    )
+
+
+def _stack(ffi: FFI, raw: Any) -> Stack:
+    return Stack(plain(ffi, raw.what), int(raw.thread), tuple(int(raw.pc[i]) for i in range(raw.depth)))
+
+
+def _choices(raw: Any) -> tuple[Choice, ...]:
+    listed = (raw.choices[i] for i in range(raw.choice_cnt))
+    return tuple(Choice(int(choice.step), int(choice.kind), int(choice.value)) for choice in listed)
+
+
+def _calibration(raw: Any) -> tuple[int, int, int, int]:
+    first, second, third, fourth = (int(value) for value in raw.calibration)
+    return first, second, third, fourth
+
+
+def _events(ffi: FFI, raw: Any, options: Any, lib: Any) -> tuple[Event, ...]:
+    events = []
+    for i in range(min(int(raw.event_cnt), int(options.event_max))):
+        event = options.events[i]
+        kind = plain(ffi, lib.rs_point_name(event.kind))
+        events.append(Event(int(event.step), int(event.thread), kind, int(event.size), bool(event.chosen),
+                            int(event.address), int(event.value), int(event.pc)))  # fmt: skip
+    return tuple(events)

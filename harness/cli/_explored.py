@@ -1,0 +1,65 @@
+"""What an exploration says at its end, for people: what was controlled, what was found, the token to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli._summary import checked, findings_text, suites_text
+from harness.model.output import Control, ExploreOutput
+
+
+def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = ()) -> str:
+    """Return the end of an exploration as lines of text; `missed`: why the canary was not found."""
+    lines = ["", f"memory model: {output.memory_model}; strategy: {output.strategy}; target: {output.target}"]
+    lines += suites_text(output.suites)
+    lines += controlled(output.control, output.seconds, output.executions)
+    lines += checked(output.suites, output.seconds)
+    lines += findings_text(output.findings)
+    lines += _self_check(output)
+    lines += [f"note: {note}" for note in output.notes]
+    if output.interrupted:
+        lines.append("interrupted: what is above was explored until then")
+    lines.append(_canary(output, missed))
+    lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
+    first = next((finding.token for finding in output.findings if finding.token), None)
+    patched = "".join(f" --patch {path}" for path in patches)
+    return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))
+
+
+def controlled(control: Control, seconds: float, executions: int) -> list[str]:
+    """Return what the runtime controlled, as lines."""
+    points = sum(control.points.values())
+    kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(control.points.items(), key=lambda item: -item[1]))
+    speed = f" ({executions / seconds:,.0f} executions/s, {points / seconds:,.0f} points/s)" if seconds else ""
+    lines = [
+        f"controlled: {points:,} points{speed}: {kinds or 'none'}",
+        f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} preemptions",
+        f"  up to {control.threads} threads and {control.max_steps:,} points an execution",
+        f"  {control.distinct:,} distinct schedules, {control.coverage:,} reads-from pairs",
+        f"not controlled: {control.plain_accesses:,} plain accesses were no points,",
+        f"  {control.shared_words:,} words shared without a point between them,",
+        f"  {control.foreign_accesses:,} accesses to memory that isn't judged, {control.unseen:,} unseen calls",
+    ]
+    if control.bounded or control.demotions:
+        lines.append(f"  fairness forced in {control.bounded:,} executions, {control.demotions:,} spinners put back")
+    if control.exhausted:
+        lines.append(f"  exhausted up to the bound: {control.exhausted:,} of {control.batches:,} batches")
+    return lines
+
+
+def _self_check(output: ExploreOutput) -> list[str]:
+    check = output.self_check
+    if check is None:
+        return []
+    same = check.seeds - check.different
+    lines = [f"self-check: {check.seeds:,} seeds run twice in different processes: {same:,} equal trace hashes"]
+    return lines + [f"  differs: {sentence}" for sentence in check.divergences]
+
+
+def _canary(output: ExploreOutput, missed: str) -> str:
+    if output.canary:
+        return "canary: the planted race was found"
+    if output.canary is None:
+        return "racewash: no worker got as far as the canary, so this proves nothing"
+    return f"racewash: the planted race was not found ({missed}), so this proves nothing"

@@ -1,0 +1,155 @@
+"""`racewash explore`: search schedules of the suites' scenarios, and say what was controlled and what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli._explored import summary
+from harness.cli._options import LAYOUT, SECONDS, echo_json
+from harness.cli._progress import progress
+from harness.explore import ExploreRequest, ExploreResult
+from harness.explore import explore as explore_suites
+from harness.explore.request import MAX_OPS, OPTIONS
+from harness.explore.result import CONTROLLED, again
+from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
+from harness.model.layout import Layout
+from harness.model.output import ExploreOutput, SuiteFigures
+from harness.model.schedule import Options
+from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
+from harness.version import VERSION
+
+CANARY_MISSED = 3
+STANDARD = ExploreRequest()
+INT32 = (1 << 31) - 1
+
+
+@click.command(epilog="Example: racewash explore expansion supply --executions 2000")
+@click.argument("suites", nargs=-1, metavar="[SUITE]...")
+@click.option("--executions", type=click.IntRange(1, MAX_SEED),
+              help="How many, divided over the suites; standard: 30 seconds instead.")  # fmt: skip
+@click.option("--seconds", type=SECONDS, help="Length of the whole, instead of a number of executions.")
+@click.option("--strategy", type=click.Choice(tuple(STRATEGIES)), default=OPTIONS.strategy, show_default=True,
+              help="How threads are chosen: see `racewash list strategies`.")  # fmt: skip
+@click.option("--memory-model", type=click.Choice(tuple(MEMORY_MODELS)), default=OPTIONS.memory_model,
+              show_default=True, help="What a load may read: sc is sequential consistency.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, MAX_PROCESSES), default=STANDARD.jobs, show_default=True,
+              help="Processes that explore disjoint seeds.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=STANDARD.threads, show_default=True,
+              help="Logical threads of each scenario.")  # fmt: skip
+@click.option("--ops", type=click.IntRange(1, MAX_OPS), default=STANDARD.ops, show_default=True,
+              help="About so many operations a thread.")  # fmt: skip
+@click.option("--layout", type=LAYOUT, default="after", show_default=True,
+              help="before, after, or PART=KIND,... (parts not named: after).")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, MAX_SEED),
+              help="Decides scenarios and schedules; standard: drawn, printed.")  # fmt: skip
+@click.option("--depth", type=click.IntRange(0, 1000), default=OPTIONS.depth, show_default=True,
+              help="pct: change points + 1; 0: the strategy's own choice.")  # fmt: skip
+@click.option("--switch-probability", type=click.FloatRange(0, 1), default=OPTIONS.switch_probability,
+              show_default=True, help="random: of switching at a point; 0: drawn for each execution.")  # fmt: skip
+@click.option("--preemption-bound", type=click.IntRange(-1, INT32), default=OPTIONS.preemption_bound,
+              show_default=True, help="dfs: at most so many preemptions; -1: no bound.")  # fmt: skip
+@click.option("--check-every", type=click.IntRange(0, INT32), default=OPTIONS.check_every, show_default=True,
+              help="Judge the instant invariants at every so many choices; 0: only at the end.")  # fmt: skip
+@click.option("--step-bound", type=click.IntRange(0, MAX_SEED), default=OPTIONS.step_bound, show_default=True,
+              help="Points of an execution before fairness is forced; 0: a million.")  # fmt: skip
+@click.option("--plain-points", is_flag=True, help="Make every plain access a point too.")
+@click.option("--no-races", is_flag=True, help="Don't look for data races: faster.")
+@click.option("--self-check", is_flag=True,
+              help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
+@click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
+              help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
+@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
+              help="Folder that keeps the runs and their findings.")  # fmt: skip
+@click.option("--hang-after", type=SECONDS, default=STANDARD.hang_after, show_default=True,
+              help="Seconds after which one execution counts as hanging.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def explore(suites: tuple[str, ...], executions: int | None, seconds: float | None, strategy: str, memory_model: str,
+            jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
+            preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, no_races: bool,
+            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+            as_json: bool) -> int:  # fmt: skip
+    """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
+    options = Options(
+        strategy=strategy,
+        memory_model=memory_model,
+        races=not no_races,
+        plain_points=plain_points,
+        depth=depth,
+        switch_probability=switch_probability,
+        preemption_bound=preemption_bound,
+        check_every=check_every,
+        step_bound=step_bound,
+    )
+    request = ExploreRequest(
+        suites=suites,
+        executions=executions,
+        seconds=seconds,
+        options=options,
+        jobs=jobs,
+        threads=threads,
+        ops=ops,
+        layout=layout,
+        seed=seed,
+        store=store,
+        hang_after=hang_after,
+        patches=patches,
+    )
+    with progress(request.time) as (notify, tell):
+        result = explore_suites(request, notify, tell, twice=self_check)
+    output = output_of(result)
+    click.echo(summary(output, result.missed, patches), err=True)
+    if as_json:
+        echo_json(output)
+    return exit_code(output)
+
+
+def output_of(result: ExploreResult) -> ExploreOutput:
+    """Return what a finished exploration says of itself."""
+    request = result.request
+    suites = tuple(
+        SuiteFigures(
+            name=suite.name,
+            executions=suite.executions,
+            operations=suite.operations,
+            operations_per_second=suite.operations_per_second,
+            invariants=suite.invariants,
+        )
+        for suite in result.suites
+    )
+    return ExploreOutput(
+        command="explore",
+        version=VERSION,
+        build=result.build.identity,
+        target=result.target,
+        strategy=request.options.strategy,
+        layout=str(request.layout),
+        threads=request.threads,
+        ops=request.ops,
+        jobs=request.jobs,
+        seed=result.seed,
+        executions=sum(suite.executions for suite in suites),
+        seconds=result.seconds,
+        suites=suites,
+        findings=tuple(result.findings),
+        memory_model=result.memory_model,
+        controlled=CONTROLLED,
+        control=result.control,
+        canary=result.canary,
+        self_check=result.self_check,
+        interrupted=result.interrupted,
+        notes=result.notes,
+        path=str(result.path),
+        again=again(request, result.seed),
+    )
+
+
+def exit_code(output: ExploreOutput) -> int:
+    """Interrupted goes before everything; an exploration that missed its canary counts for nothing."""
+    if output.interrupted:
+        return 130
+    if not output.canary:
+        return CANARY_MISSED
+    differing = output.self_check is not None and output.self_check.different > 0
+    return 1 if output.findings or differing else 0

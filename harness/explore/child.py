@@ -1,0 +1,108 @@
+"""A worker of an exploration: a process that understands batches, and shows its progress."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections.abc import Iterator
+
+from harness.builds import BatchProgress, Build
+from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
+from harness.model.batch import Batch
+from harness.model.problem import Problem
+from harness.stress.failure import RunFailed
+from harness.stress.messages import Frames, Garbled, encode
+from harness.stress.process import Launch, Process, launch_of
+
+MODULE = "harness.explore.worker"
+LONGEST = 1 << 30  # bytes of a message: a trace of a million events, the choices of many findings
+START_SECONDS = 120.0  # for a worker to load its library
+
+
+def exploring(build: Build) -> Launch:
+    """Return how a build's exploring workers are started."""
+    return launch_of(build, module=MODULE)
+
+
+class WorkerEnded(Exception):
+    """A worker ended, or had to be ended, in the middle of its work; `code` None: it did not answer in time."""
+
+    def __init__(self, code: int | None, text: str) -> None:
+        super().__init__("no answer" if code is None else f"ended with {code}")
+        self.code, self.text = code, text
+
+
+class Explorer(Process):
+    """A running worker of a sched build."""
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__(launch, BatchProgress.size())
+        self.progress = BatchProgress(self.area)
+        self._frames = Frames(from_worker, LONGEST)
+        self._waiting: list[FromWorker] = []
+        self._ready = False
+        self.tell(Load(launch.build, os.getpid(), self.area_fd))
+
+    def tell(self, order: ToWorker) -> None:
+        """Send an order."""
+        self.write(encode(order))
+
+    def messages(self) -> Iterator[FromWorker]:
+        """Yield the messages that have come; never waits. Raises Garbled."""
+        for piece in self.pieces():
+            yield from self._frames.feed(piece)
+
+    def obey(self, order: ToWorker, seconds: float) -> Batch:
+        """Send an order and wait for what comes of it.
+
+        Raises WorkerEnded when the process ends before, or there is no answer in time; Problem when the order can't be
+        obeyed. For one worker alone: many are watched together by harness.explore.slot.
+        """
+        self.wait_until_ready()
+        self.tell(order)
+        return self.answer(seconds)
+
+    def wait_until_ready(self) -> None:
+        """Wait until the library is loaded, which is no part of an execution's time."""
+        if not self._ready:
+            self._next(START_SECONDS)
+
+    def answer(self, seconds: float) -> Batch:
+        """Wait for what comes of the last order; see `obey`."""
+        while not isinstance(message := self._next(seconds), Explored):
+            pass
+        return message.batch
+
+    def _next(self, seconds: float) -> FromWorker:
+        """Wait for a message that is no error."""
+        deadline = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fd, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                selector.select(left)
+                ended = self.process.poll() is not None
+                try:
+                    self._waiting += self.messages()
+                except Garbled as error:
+                    raise WorkerEnded(self.process.returncode or 0, f"{error}") from error
+                if self._waiting:
+                    message = self._waiting.pop(0)
+                    _refuse(message)
+                    self._ready = True
+                    return message
+                if ended:
+                    raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
+        raise WorkerEnded(None, self.text(0, self.printed))
+
+    def _close(self) -> None:
+        if hasattr(self, "progress"):  # not when the process could not be started
+            self.progress.close()
+        super()._close()
+
+
+def _refuse(message: FromWorker) -> None:
+    if isinstance(message, Failed):
+        raise Problem(message.text) if message.problem else RunFailed(message.text)
+    if isinstance(message, Ready) and message.canary:
+        raise RunFailed(f"the canary was missed: {message.canary}")

@@ -1,0 +1,8 @@
+"""The suites that belong to the runtime itself: they are explored only when they are named."""
+
+from __future__ import annotations
+
+from harness.explore.exhaustive import EXHAUSTIVE
+from harness.explore.workloads import WORKLOADS
+
+NAMED = {**WORKLOADS, **EXHAUSTIVE}

@@ -1,0 +1,57 @@
+"""How the scheduled runtime makes its choices: the options of a batch, and a schedule that can be made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SEEDED = ("random", "pct", "pos", "surw")  # strategies whose seed and calibration alone make the same choices again
+THREAD = 0  # the kind of choice that says which thread runs next
+NO_CALIBRATION = (0, 0, 0, 0)
+
+Calibration = tuple[int, int, int, int]
+
+
+class Choice(NamedTuple):
+    """One decision that differs from the default: at which point, of which kind, and what was chosen."""
+
+    step: int
+    kind: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a batch is explored with; each field but the flags is named as in native/sched/sched_api.h.
+
+    `plain_points`: every plain access is a point. `weak_cas`, `timeouts`, `fail_alloc`: weak compare-exchanges may fail
+    by themselves, timed waits may end early, allocations may fail; each time that is a choice. `switch_probability` 0:
+    drawn anew for each execution. `depth` 0: the strategy's own, the portfolio takes several. `preemption_bound` below
+    0: none.
+    """
+
+    strategy: str = "portfolio"
+    memory_model: str = "sc"
+    races: bool = True
+    plain_points: bool = False
+    weak_cas: bool = False
+    timeouts: bool = False
+    fail_alloc: bool = False
+    depth: int = 0
+    switch_probability: float = 0.0
+    preemption_bound: int = -1
+    check_every: int = 0
+    step_bound: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule that can be made again: by `strategy` from its seed and calibration, or from the list of choices.
+
+    `choices` None: only the strategy knows them. With a list the seed decides what the list doesn't say.
+    """
+
+    strategy: str
+    seed: int
+    calibration: Calibration = NO_CALIBRATION
+    choices: tuple[Choice, ...] | None = None

@@ -1,0 +1,214 @@
+"""Tokens, version 1: a repro in one word that can be copied from a log.
+
+`rw1.` and then, in URL-safe base64 without padding: a byte that says the form, the fields in the order of `_pack`, and
+four bytes of the SHA-256 over all before them. A repro whose choices follow from a seed takes at most 120 characters
+for any suite with a name of ordinary length; one with a list of choices at most 400, for else the token names the
+content hash of the bundle that has the list.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+import zlib
+
+from harness.model._pack import Packer, Unpacker
+from harness.model.layout import PARTS, Layout
+from harness.model.problem import Problem
+from harness.model.repro import Origin, Repro
+from harness.model.schedule import SEEDED, Choice, Options, Schedule
+from harness.model.suite import Shape
+
+PREFIX = "rw1."
+MAX_SEEDED, MAX_LISTED = 120, 400  # characters
+_FORM_SEED, _FORM_LIST, _FORM_BUNDLE = 0, 1, 2
+_CHECK, _DIGEST, _PART, _HASH = 4, 3, 4, 16  # bytes: checksum, scenario digest, beginnings of build and finding, bundle
+# Names that take one byte, by their place, which never changes; others are spelt out.
+_STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "force", "default")
+_MODELS = ("sc", "tso", "c11")
+_SPELT = 255
+_FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc")
+_BACKING, _DRAWN, _MEMORY = 1, 2, 4
+
+
+def token_of(repro: Repro, content_hash: str) -> str:
+    """Return the token of a repro whose bundle has this content hash (32 hex digits)."""
+    seeded = repro.schedule.choices is None or repro.schedule.strategy in SEEDED
+    if repro.origin is not None:
+        token = _token(_packed(repro, listed=not seeded))
+        if len(token) <= (MAX_SEEDED if seeded else MAX_LISTED):
+            return token
+    return _token(bytes([_FORM_BUNDLE]) + bytes.fromhex(content_hash)[:_HASH])
+
+
+def parse_token(token: str) -> Repro | str:
+    """Return a token's repro, or the content hash of the bundle that it names.
+
+    Raises Problem with one sentence when it is damaged, newer, or no token at all.
+
+    >>> parse_token("rw1.AgAA")
+    Traceback (most recent call last):
+    harness.model.problem.Problem: the token is damaged: its checksum doesn't fit; copy it again, from rw1. to its end
+    """
+    word = "".join(token.split())  # a log may have wrapped it
+    if not word.startswith(PREFIX):
+        version, dot, _ = word.partition(".")
+        if dot and version.startswith("rw") and version[2:].isdigit():
+            raise Problem(f"the token has the format {version}, which this racewash doesn't read (it reads rw1)")
+        raise Problem(f"{token!r} is no token (those begin with {PREFIX}) and no bundle's folder")
+    payload = _checked(word)
+    try:
+        return _unpacked(payload)
+    except (ValueError, IndexError, zlib.error, struct.error, OverflowError) as error:
+        raise Problem(f"the token can't be read, though it is whole: {error}; another racewash made it") from error
+
+
+def _token(payload: bytes) -> str:
+    data = payload + _checksum(payload)
+    return PREFIX + base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _checksum(payload: bytes) -> bytes:
+    return hashlib.sha256(PREFIX.encode() + payload).digest()[:_CHECK]
+
+
+def _checked(word: str) -> bytes:
+    body = word[len(PREFIX) :]
+    try:
+        data = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    payload, check = data[:-_CHECK], data[-_CHECK:]
+    if not payload or check != _checksum(payload) or _token(payload) != word:
+        raise Problem(f"the token is damaged: its checksum doesn't fit; copy it again, from {PREFIX} to its end")
+    return payload
+
+
+# ---- fields ----
+
+
+def _packed(repro: Repro, listed: bool) -> bytes:
+    assert repro.origin is not None
+    out = Packer()
+    out.raw(bytes([_FORM_LIST if listed else _FORM_SEED]))
+    out.text(repro.origin.suite)
+    out.raw(struct.pack("<Q", repro.origin.seed))
+    _pack_shape(out, repro.origin.shape)
+    out.raw(bytes.fromhex(repro.digest)[:_DIGEST])
+    _pack_options(out, repro.options)
+    _pack_name(out, repro.schedule.strategy, _STRATEGIES)
+    out.raw(struct.pack("<Q", repro.schedule.seed))
+    for figure in repro.schedule.calibration:
+        out.signed(figure)
+    out.raw(bytes.fromhex(repro.build)[:_PART])
+    out.raw(bytes.fromhex(repro.fingerprint)[:_PART])
+    if listed:
+        out.raw(pack_choices(repro.schedule.choices or ()))
+    return bytes(out.data)
+
+
+def _unpacked(payload: bytes) -> Repro | str:
+    source = Unpacker(payload)
+    form = source.raw(1)[0]
+    if form == _FORM_BUNDLE:
+        return source.raw(_HASH).hex()
+    if form not in (_FORM_SEED, _FORM_LIST):
+        raise ValueError(f"its form is {form}")
+    suite = source.text()
+    [seed] = struct.unpack("<Q", source.raw(8))
+    shape = _unpack_shape(source)
+    digest = source.raw(_DIGEST).hex()
+    options = _unpack_options(source)
+    strategy = _unpack_name(source, _STRATEGIES)
+    [schedule_seed] = struct.unpack("<Q", source.raw(8))
+    first, second, third, fourth = (source.signed() for _ in range(4))
+    build, fingerprint = source.raw(_PART).hex(), source.raw(_PART).hex()
+    choices = unpack_choices(source.rest()) if form == _FORM_LIST else None
+    schedule = Schedule(strategy, schedule_seed, (first, second, third, fourth), choices)
+    return Repro(Origin(suite, seed, shape), digest, options, schedule, build, fingerprint)
+
+
+def _pack_shape(out: Packer, shape: Shape) -> None:
+    bits = (_BACKING if shape.backing else 0) | (_DRAWN if shape.layout is None else 0)
+    bits |= _MEMORY if shape.memory is not None else 0
+    for place, part in enumerate(PARTS):
+        bits |= getattr(shape.layout, part) << (3 + place) if shape.layout else 0
+    out.raw(bytes([bits]))
+    for figure in (shape.threads, shape.shared, shape.ops):
+        out.number(figure)
+    if shape.memory is not None:
+        out.number(shape.memory)
+
+
+def _unpack_shape(source: Unpacker) -> Shape:
+    bits = source.raw(1)[0]
+    threads, shared, ops = source.number(), source.number(), source.number()
+    memory = source.number() if bits & _MEMORY else None
+    layout = None if bits & _DRAWN else Layout(*(bits >> (3 + place) & 1 for place in range(len(PARTS))))
+    return Shape(threads, shared, layout, memory, ops, backing=int(bool(bits & _BACKING)))
+
+
+def _pack_options(out: Packer, options: Options) -> None:
+    drawn = options.switch_probability == 0.0
+    out.number(sum(1 << i for i, name in enumerate(_FLAGS) if getattr(options, name)) << 1 | int(not drawn))
+    if not drawn:
+        out.raw(struct.pack("<d", options.switch_probability))
+    _pack_name(out, options.memory_model, _MODELS)
+    out.number(options.depth)
+    out.signed(options.preemption_bound)
+    out.number(options.check_every)
+    out.number(options.step_bound)
+    _pack_name(out, options.strategy, _STRATEGIES)
+
+
+def _unpack_options(source: Unpacker) -> Options:
+    bits = source.number()
+    probability = float(struct.unpack("<d", source.raw(8))[0]) if bits & 1 else 0.0
+    flags = {name: bool(bits >> (1 + i) & 1) for i, name in enumerate(_FLAGS)}
+    model = _unpack_name(source, _MODELS)
+    depth, bound, every, steps = source.number(), source.signed(), source.number(), source.number()
+    strategy = _unpack_name(source, _STRATEGIES)
+    return Options(strategy=strategy, memory_model=model, **flags, depth=depth, switch_probability=probability,
+                   preemption_bound=bound, check_every=every, step_bound=steps)  # fmt: skip
+
+
+def _pack_name(out: Packer, name: str, known: tuple[str, ...]) -> None:
+    if name in known:
+        out.raw(bytes([known.index(name)]))
+    else:
+        out.raw(bytes([_SPELT]))
+        out.text(name)
+
+
+def _unpack_name(source: Unpacker, known: tuple[str, ...]) -> str:
+    place = source.raw(1)[0]
+    return source.text() if place == _SPELT else known[place]
+
+
+def pack_choices(choices: tuple[Choice, ...]) -> bytes:
+    """Return a list of choices in few bytes: distances of steps, kinds only where it isn't a thread, compressed."""
+    out = Packer()
+    last = 0
+    for step, kind, value in choices:
+        out.number((step - last) << 1 | int(kind != 0))
+        if kind:
+            out.number(kind)
+        out.number(value)
+        last = step
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(bytes(out.data)) + packer.flush()
+
+
+def unpack_choices(data: bytes) -> tuple[Choice, ...]:
+    """Return the choices that `pack_choices` packed. Raises ValueError or zlib.error when it is no such list."""
+    source = zlib.decompress(data, -15)
+    reader, end = Unpacker(source), len(source)
+    choices: list[Choice] = []
+    step = 0
+    while reader.at < end:
+        head = reader.number()
+        step += head >> 1
+        choices.append(Choice(step, reader.number() if head & 1 else 0, reader.number()))
+    return tuple(choices)

@@ -1,0 +1,40 @@
+/* What oracles say, while an execution runs: noted once each, shown by a second run, kept by the batch. */
+#ifndef RACEWASH_FINDING_H
+#define RACEWASH_FINDING_H
+
+#include "sched.h"
+
+/* A stack as the runtime sees it: the pc of the access, and the calls it is inside of. */
+typedef struct rs_where {
+    int32_t tid; /* -1: unknown */
+    char what[64];
+    int32_t depth;
+    uintptr_t pc[RS_STACK_DEPTH];
+} rs_where;
+
+/* The running fiber, here: `pc` is where the code under test called the runtime. */
+void where_now(rs_where *w, uintptr_t pc, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Note a finding of the execution under way; the same kind at the same place is noted once in an execution. Null
+ * pointers: no such stack. Returns true when it is new in this execution. */
+bool finding_note(int32_t kind, uintptr_t address, const rs_where *second, const rs_where *first, const rs_where *third,
+                  const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* The same, and the execution ends here. */
+_Noreturn void finding_fatal(int32_t kind, uintptr_t address, uintptr_t pc, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void finding_violation(const rw_violation *v);
+void finding_livelock(const char *why);
+void finding_deadlock(void);
+
+/* For the batch */
+void findings_begin_batch(int32_t max);
+void findings_begin(void);
+/* The execution is over: number of findings in it, and how many of them are new in the batch (to be explained). */
+int32_t findings_end(int32_t *fresh);
+/* Run again with stacks noted: findings of the batch that the second run met are confirmed. */
+void findings_explained(void);
+/* The ith of the execution under way, NULL past the end; returns their number. */
+int32_t findings_now(const rs_finding **out, int32_t i);
+const rs_finding *findings_all(int32_t *cnt);
+
+#endif

@@ -1,0 +1,58 @@
+/* The shadow: 16 bytes for every 8 bytes of the arena and of the library's data.
+ *
+ * A granule of memory is either two words of 4 bytes, each with the epochs of its last write and of its last reads as long as
+ * those are one after the other, or *rich*: a record in the pool, which knows bytes, concurrent readers and atomic
+ * accesses. A granule becomes rich when it is accessed by bytes, by unordered readers or atomically, and is made simple
+ * again by the next execution, which takes records of earlier ones for nothing.
+ */
+#ifndef RACEWASH_SHADOW_H
+#define RACEWASH_SHADOW_H
+
+#include "sched.h"
+
+enum { RICH_TAG = 0xFF, TID_MASK = 0xFF, POOL_UNIT = 32 };
+
+typedef struct shadow_word {
+    uint32_t w, r;
+} shadow_word;
+
+typedef struct shadow_cell { /* rich: word[0].w is record number << 8 | RICH_TAG */
+    shadow_word word[2];
+} shadow_cell;
+
+typedef struct shadow_entry { /* a plain access that later ones must be ordered after */
+    uint32_t epoch;
+    uint8_t mask; /* bytes of the granule */
+    uint8_t write;
+    uint16_t unused;
+} shadow_entry;
+
+enum { INLINE_ENTRIES = 3 };
+
+/* Of atomic accesses one write and one read are enough as long as each came after the one before it; else there is one of
+ * each thread, in `all`. */
+typedef struct shadow_rich {
+    shadow_entry first[INLINE_ENTRIES];
+    shadow_entry *entries;
+    uint32_t *all;         /* epochs of atomic writes by thread, then of reads; NULL: write and read say it all */
+    uint32_t write, read;
+    uint32_t released;     /* epoch of the last releasing thread when its clock covers `clock`; 0: unknown */
+    uint16_t entry_cnt, entry_max;
+    uint8_t atomic_mask;
+    bool has_clock;        /* it was released */
+    _Alignas(16) uint32_t clock[]; /* what a reader by acquire gets */
+} shadow_rich;
+
+static inline shadow_cell *shadow_of(uintptr_t addr) {
+    uint64_t off = addr - ARENA_BASE;
+    if (unlikely(off >= ARENA_BYTES)) {
+        off = addr - rt.data_lo;
+        if (off >= rt.data_bytes) {
+            return NULL;
+        }
+        off += ARENA_BYTES + (rt.data_lo & 7); /* granules are those of the address */
+    }
+    return (shadow_cell *)(SHADOW_BASE + (off >> 3) * sizeof(shadow_cell));
+}
+
+#endif
