@@ -181,7 +181,7 @@ def test_elsewhere(path: str) -> None:
 BY_MACHINE = "get, throughput of 2 threads / 1"
 
 
-@pytest.mark.skipif("RACEWASH_ACCEPT_SECONDS" in os.environ, reason="ratios of time want a quiet machine: run the whole acceptance")
+@pytest.mark.skipif("RACEWASH_ACCEPT_SECONDS" in os.environ, reason="ratios want a quiet machine and the whole time")
 def test_ratios(tmp_path: Path) -> None:
     output = call("bench", store=tmp_path)
     assert isinstance(output, BenchOutput)
