@@ -22,9 +22,7 @@ class Opened:
     table: Any
 
 
-def open_library(
-    build: Build, headers: Sequence[str], instrumentation: str, getter: str = "rw_target_get"
-) -> Opened:
+def open_library(build: Build, headers: Sequence[str], instrumentation: str, getter: str = "rw_target_get") -> Opened:
     """Open a build's library. Raises RuntimeError when it is not what the headers and the build's kind say.
 
     `getter`: the function that gives the target's table.
