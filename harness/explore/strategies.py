@@ -9,7 +9,7 @@ STRATEGIES: dict[str, str] = {
     "pos": "partial-order sampling: random priorities of operations (Yuan, Yang, Gu, CAV 2018)",
     "surw": "uniform over the orders of operations on selected objects (Zhao and others, ASPLOS 2025)",
     "guided": "keeps schedules that reach new reads-from pairs and mutates them (after Wolff and others, ASPLOS 2024)",
-    "dfs": "all orders of conflicting operations up to a preemption bound (Flanagan, Godefroid, POPL 2005; "
-    "Musuvathi, Qadeer, PLDI 2007)",
+    "dfs": "all orders of conflicting operations up to a preemption bound (Musuvathi, Qadeer, PLDI 2007; "
+    "Godefroid, LNCS 1032)",
 }
 MEMORY_MODELS: dict[str, str] = {"sc": "sequential consistency"}
