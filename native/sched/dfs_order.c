@@ -26,7 +26,8 @@ typedef struct sleeper {
 
 static struct {
     object *objects;
-    uint64_t *states; /* the key's lower bits (the upper ones say where), and how much of the bound was used up, plus 1 */
+    uint64_t
+        *states; /* the key's lower bits (the upper ones say where), and how much of the bound was used up, plus 1 */
     int64_t state_cnt, object_cnt;
     uint64_t sum, world; /* world: of the last operation that conflicts with all others */
     uint64_t threads[DFS_THREADS]; /* hash of each one's last operation */

@@ -157,7 +157,8 @@ enum {
     RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
     RS_FAIL_ALLOC = 512, /* malloc may fail (a choice) */
-    RS_ATTACHED = 1024 /* threads are attached before the first of them runs: their orders of attaching are no choices */
+    RS_ATTACHED =
+        1024 /* threads are attached before the first of them runs: their orders of attaching are no choices */
 };
 
 typedef struct rs_options {

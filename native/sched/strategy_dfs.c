@@ -253,9 +253,9 @@ void dfs_event(const rs_fiber *f) {
     }
 }
 
-const rs_strategy strategy_dfs = {
-    "dfs",
-    "all orders of conflicting operations up to a preemption bound (Musuvathi, Qadeer, PLDI 2007; Godefroid, LNCS 1032)",
-    begin, choose, draw};
-const rs_strategy strategy_dfs_plain = {"dfs-plain", "all orders of all operations up to a preemption bound", begin_plain,
-                                        choose, draw};
+const rs_strategy strategy_dfs = {"dfs",
+                                  "all orders of conflicting operations up to a preemption bound (Musuvathi, Qadeer, "
+                                  "PLDI 2007; Godefroid, LNCS 1032)",
+                                  begin, choose, draw};
+const rs_strategy strategy_dfs_plain = {"dfs-plain", "all orders of all operations up to a preemption bound",
+                                        begin_plain, choose, draw};

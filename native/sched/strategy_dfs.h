@@ -8,14 +8,15 @@
 enum { DFS_THREADS = 64 };
 
 typedef struct dfs_node { /* a choice of the execution under way, and what else is to be tried there */
-    uint64_t todo, done;  /* sets of values: threads, or results of a draw; done: the one under way, and those before it */
+    uint64_t todo,
+        done; /* sets of values: threads, or results of a draw; done: the one under way, and those before it */
     uint8_t kind, chosen;
 } dfs_node;
 
 /* ---- dfs_order.c ---- */
 
 bool order_room(void);
-void order_forget_all(void);  /* before a batch */
+void order_forget_all(void); /* before a batch */
 void order_search_again(void); /* keep only which memory is shared */
 void order_begin_execution(void);
 /* The fiber does its pending operation. False: the table of shared memory is full. */

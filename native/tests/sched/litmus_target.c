@@ -78,9 +78,15 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
     rw_core *core = thread->core;
     int64_t variable = op->arg[0], value = op->arg[1], old = 0;
     switch (op->code) {
-    case LIT_LOAD: remember(thread, at_load(&core->shared[variable], acquire)); break;
-    case LIT_STORE: at_store(&core->shared[variable], value, release); break;
-    case LIT_ADD: remember(thread, at_add(&core->shared[variable], value, acq_rel)); break;
+    case LIT_LOAD:
+        remember(thread, at_load(&core->shared[variable], acquire));
+        break;
+    case LIT_STORE:
+        at_store(&core->shared[variable], value, release);
+        break;
+    case LIT_ADD:
+        remember(thread, at_add(&core->shared[variable], value, acq_rel));
+        break;
     case LIT_CAS:
         (void)at_cas(&core->shared[variable], &old, value, acq_rel, acquire);
         remember(thread, old);
@@ -96,14 +102,17 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
             pthread_mutex_unlock(&core->mutex[variable]);
         }
         break;
-    case LIT_WAIT: wait_for_it(core, thread); break;
+    case LIT_WAIT:
+        wait_for_it(core, thread);
+        break;
     case LIT_WAKE:
         pthread_mutex_lock(&core->mutex[0]);
         change(thread, 0, 1);
         pthread_mutex_unlock(&core->mutex[0]);
         pthread_cond_signal(&core->changed);
         break;
-    default: sched_yield();
+    default:
+        sched_yield();
     }
     return 0;
 }
@@ -138,8 +147,8 @@ static void destroy(rw_core *core) {
 }
 
 const rw_target *litmus_target(void) {
-    static const rw_target target = {RW_TARGET_ABI, "litmus", NULL,    0,          ops,    LIT_OPS, NULL, 0,     NULL,   0,
-                                     create,        close_core, destroy, attach,     detach, run,     check, checks,
-                                     violations,    snapshot};
+    static const rw_target target = {RW_TARGET_ABI, "litmus", NULL,       0,          ops,     LIT_OPS, NULL,   0,
+                                     NULL,          0,        create,     close_core, destroy, attach,  detach, run,
+                                     check,         checks,   violations, snapshot};
     return &target;
 }

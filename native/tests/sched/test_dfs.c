@@ -54,7 +54,8 @@ static int by_value(const void *a, const void *b) {
 static rs_result search(const char *strategy, const rw_plan *plan, int32_t bound, final_states *found) {
     static rw_target target;
     rs_result result;
-    rs_options options = {.strategy = strategy, .preemption_bound = bound, .executions = 1000000, .flags = RS_NO_CONFIRM};
+    rs_options options = {
+        .strategy = strategy, .preemption_bound = bound, .executions = 1000000, .flags = RS_NO_CONFIRM};
     target = *litmus_target();
     target.check = remember_state;
     states->cnt = 0;
