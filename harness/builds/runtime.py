@@ -22,7 +22,7 @@ from harness.model.schedule import NO_CALIBRATION, Calibration, Choice, Options
 
 _FLAGS = {
     "races": "RS_RACES", "plain_points": "RS_PLAIN_POINTS", "weak_cas": "RS_WEAK_CAS", "timeouts": "RS_TIMEOUTS",
-    "fail_alloc": "RS_FAIL_ALLOC",
+    "fail_alloc": "RS_FAIL_ALLOC", "attached": "RS_ATTACHED",
 }  # fmt: skip
 _SENTENCE = 512
 

@@ -55,6 +55,8 @@ INT32 = (1 << 31) - 1
 @click.option("--step-bound", type=click.IntRange(0, MAX_SEED), default=OPTIONS.step_bound, show_default=True,
               help="Points of an execution before fairness is forced; 0: a million.")  # fmt: skip
 @click.option("--plain-points", is_flag=True, help="Make every plain access a point too.")
+@click.option("--attached", is_flag=True,
+              help="Attach all threads before the first runs: the orders of attaching are not explored.")  # fmt: skip
 @click.option("--no-races", is_flag=True, help="Don't look for data races: faster.")
 @click.option("--self-check", is_flag=True,
               help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
@@ -67,14 +69,15 @@ INT32 = (1 << 31) - 1
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def explore(suites: tuple[str, ...], executions: int | None, seconds: float | None, strategy: str, memory_model: str,
             jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
-            preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, no_races: bool,
-            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+            preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, attached: bool,
+            no_races: bool, self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
             as_json: bool) -> int:  # fmt: skip
     """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
     options = Options(
         strategy=strategy,
         memory_model=memory_model,
         races=not no_races,
+        attached=attached,
         plain_points=plain_points,
         depth=depth,
         switch_probability=switch_probability,

@@ -27,11 +27,11 @@ _SCENARIOS: dict[str, tuple[str, Program, tuple[Program, ...]]] = {
     "supply-2x1": ("Two threads supply handles once each.", (), (_SUPPLY, _SUPPLY)),
     "supply-3x1": ("Three threads supply handles once each.", (), (_SUPPLY, _SUPPLY, _SUPPLY)),
     "supply+traverse": (
-        "A thread supplies handles while another looks at every one.", (), (_SUPPLY, (Op("block_pointers"),)),
+        "A thread supplies handles while another looks at every one.", (), (_SUPPLY, (Op("traverse"),)),
     ),
     "protect+retire+reclaim": (
         "A pair is pinned while its block is retired and reclaimed.",
-        (Op("put", (0, 1, 16)),),
+        (Op("put", (0, 1, 600)), Op("put", (0, 2, 600))),  # the second fills and closes the first one's block
         ((Op("get_hold", (0, 0, 1)), Op("hold_drop", (0,))), (Op("flush", (0,)),), (Op("reclaim"),)),
     ),
     "push+pop+push": (

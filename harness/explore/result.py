@@ -119,6 +119,7 @@ def again(request: ExploreRequest, seed: int) -> str:
         if value != normal and value is not None:
             words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--plain-points"] if options.plain_points else []
+    words += ["--attached"] if options.attached else []
     words += [] if options.races else ["--no-races"]
     for path in request.patches:
         words += ["--patch", str(path)]

@@ -25,9 +25,10 @@ class Options:
     """What a batch is explored with; each field but the flags is named as in native/sched/sched_api.h.
 
     `plain_points`: every plain access is a point. `weak_cas`, `timeouts`, `fail_alloc`: weak compare-exchanges may fail
-    by themselves, timed waits may end early, allocations may fail; each time that is a choice. `switch_probability` 0:
-    drawn anew for each execution. `depth` 0: the strategy's own, the portfolio takes several. `preemption_bound` below
-    0: none.
+    by themselves, timed waits may end early, allocations may fail; each time that is a choice. `attached`: all threads
+    are attached before the first of them runs, so that their orders of attaching are no part of what is explored.
+    `switch_probability` 0: drawn anew for each execution. `depth` 0: the strategy's own, the portfolio takes several.
+    `preemption_bound` below 0: none.
     """
 
     strategy: str = "portfolio"
@@ -37,6 +38,7 @@ class Options:
     weak_cas: bool = False
     timeouts: bool = False
     fail_alloc: bool = False
+    attached: bool = False
     depth: int = 0
     switch_probability: float = 0.0
     preemption_bound: int = -1

@@ -68,7 +68,7 @@ def test_a_suite_finds_nothing(suite: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scenario", EXHAUSTIVE)
 def test_a_scenario_is_exhausted_up_to_bound_3(scenario: str, tmp_path: Path) -> None:
     output = explored(scenario, "--strategy", "dfs", "--preemption-bound", "3", "--executions", str(UNBOUNDED),
-                      "--check-every", "0", cwd=tmp_path)  # fmt: skip
+                      "--check-every", "0", "--attached", cwd=tmp_path)  # fmt: skip
     assert output.findings == ()
     assert output.control.exhausted == output.control.batches == 1
 

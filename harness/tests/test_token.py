@@ -60,6 +60,7 @@ options = st.builds(
     weak_cas=st.booleans(),
     timeouts=st.booleans(),
     fail_alloc=st.booleans(),
+    attached=st.booleans(),
     depth=st.integers(0, 1000),
     switch_probability=st.floats(0, 1),
     preemption_bound=st.integers(-1, 100),
