@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -13,6 +14,12 @@ from pathlib import Path
 import pytest
 
 _PASSED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Take SIGINT as usual: a background job of a shell ignores it, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
