@@ -15,7 +15,7 @@ from harness.explore.request import MAX_OPS, OPTIONS
 from harness.explore.result import CONTROLLED, again
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.model.layout import Layout
-from harness.model.output import ExploreOutput, SuiteFigures
+from harness.model.output import ExploreOutput, suite_figures
 from harness.model.schedule import Options
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
 from harness.version import VERSION
@@ -111,16 +111,7 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
 def output_of(result: ExploreResult) -> ExploreOutput:
     """Return what a finished exploration says of itself."""
     request = result.request
-    suites = tuple(
-        SuiteFigures(
-            name=suite.name,
-            executions=suite.executions,
-            operations=suite.operations,
-            operations_per_second=suite.operations_per_second,
-            invariants=suite.invariants,
-        )
-        for suite in result.suites
-    )
+    suites = tuple(map(suite_figures, result.suites))
     return ExploreOutput(
         command="explore",
         version=VERSION,

@@ -10,7 +10,7 @@ from harness.cli._options import LAYOUT, MEMORY, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._summary import summary
 from harness.model.layout import Layout
-from harness.model.output import RunOutput, SuiteFigures
+from harness.model.output import RunOutput, suite_figures
 from harness.stress import RunRequest, RunResult
 from harness.stress import run as run_suites
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, OWN, SANITIZERS, TARGETS
@@ -79,16 +79,7 @@ def run(suites: tuple[str, ...], target: str, seconds: float, threads: int, proc
 def output_of(result: RunResult, target: str) -> RunOutput:
     """Return what a finished run says of itself."""
     request = result.request
-    suites = tuple(
-        SuiteFigures(
-            name=suite.name,
-            executions=suite.executions,
-            operations=suite.operations,
-            operations_per_second=suite.operations_per_second,
-            invariants=suite.invariants,
-        )
-        for suite in result.suites
-    )
+    suites = tuple(map(suite_figures, result.suites))
     return RunOutput(
         command="run",
         version=VERSION,

@@ -12,6 +12,7 @@ import msgspec
 from harness.model.documents import Defect, Invariant
 from harness.model.finding import Finding
 from harness.model.memory import Table
+from harness.model.outcome import SuiteResult
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: TableOutput has a second base that has some
@@ -31,6 +32,17 @@ class SuiteFigures:
     operations: int
     operations_per_second: float
     invariants: dict[str, int]
+
+
+def suite_figures(suite: SuiteResult) -> SuiteFigures:
+    """Return what a suite's part of a run or an exploration says of itself."""
+    return SuiteFigures(
+        name=suite.name,
+        executions=suite.executions,
+        operations=suite.operations,
+        operations_per_second=suite.operations_per_second,
+        invariants=suite.invariants,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
