@@ -111,7 +111,6 @@ def _call(words: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _say("racewash: interrupted", INTERRUPTED)
     except _ReaderGone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing it at the end would complain
         return READER_GONE
     except BrokenPipeError:
         raise
@@ -125,7 +124,17 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    sys.exit(call(sys.argv[1:]))
+    code = call(sys.argv[1:])
+    if code == READER_GONE:
+        _discard_what_is_left()
+    sys.exit(code)
+
+
+def _discard_what_is_left() -> None:
+    """Let what a closed pipe did not take go nowhere: flushing it at the end of the process would change its code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _say(sentence: str, code: int) -> int:

@@ -189,11 +189,13 @@ def test_a_closed_pipe_ends_with_its_own_code(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (entry.READER_GONE, "")
 
 
-def test_nobody_reading_stderr_is_no_mistake_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reading_stderr_is_no_mistake_of_ours(tmp_path: Path, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     run = subprocess.run(
-        [str(RACEWASH), "list", "everything"], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)},
+        [str(RACEWASH), "list", "everything"], cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": unbuffered},
         stdout=subprocess.PIPE, stderr=writing, text=True, check=False,
     )  # fmt: skip
     os.close(writing)
