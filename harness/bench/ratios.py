@@ -12,8 +12,9 @@ from typing import Protocol
 from harness.model.output import Ratio
 
 ROUNDS = 15
-SLICES = 5  # of a measurement of scaling
-MEASURE_NS = 40_000_000  # length of one measurement: long against the clock, short against the machine's moods
+FINE = 20  # times the rounds where a few per cent decide: one round differs from the next by more
+SLICES = 10  # of a measurement of scaling
+MEASURE_NS = 20_000_000  # length of one measurement: long against the clock, short against the machine's moods
 FIRST_N, MOST_N = 1_000, 1 << 32
 WORKER_ROOM = 150 << 20  # bytes a native worker may take above the core's own limit
 
@@ -29,7 +30,7 @@ class Bencher(Protocol):
 def speed_ratios(bencher: Bencher, notify: Callable[[str], None], rounds: int = ROUNDS) -> list[Ratio]:
     """Measure every ratio of speed; `notify` is told what is measured now."""
     notify("driver against a bare loop of the same calls")
-    driver = _paired(bencher, ("driver", 1), ("bare", 1), rounds)
+    driver = _paired(bencher, ("driver", 1), ("bare", 1), FINE * rounds)
     notify("segmented traversal against flat")
     traversal = _paired(bencher, ("traverse-segmented", 1), ("traverse-flat", 1), rounds)
     notify("scaling of get from 1 to 2 threads, against a counting loop")
