@@ -13,7 +13,7 @@ void access_range_slow(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc)
 static inline void access_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     rt.plain++;
     bool open = heap_open(addr, size, write);
-    uint32_t mode = rt.mode;
+    uint32_t mode = rt.mode & MODES_OF_PLAIN;
     if (unlikely(mode != 0 || !open)) {
         if (likely(open && mode == MODE_RACE && size <= 8)) {
             race_plain(addr, size, write, pc);
@@ -27,7 +27,7 @@ static inline void access_plain(uintptr_t addr, uint32_t size, bool write, uintp
 static inline void access_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) {
     rt.plain++;
     heap_check_range(addr, bytes, write, pc);
-    if (rt.mode != 0 && bytes > 0) {
+    if ((rt.mode & MODES_OF_PLAIN) != 0 && bytes > 0) {
         access_range_slow(addr, bytes, write, pc);
     }
 }

@@ -43,8 +43,9 @@ static int64_t ns_by(clockid_t clock) {
 static void run_once(const rs_strategy *strategy, uint64_t seed, uint32_t extra_mode) {
     rt.strategy = strategy;
     rt.seed = seed;
-    rt.base_mode = extra_mode | ((rt.flags & RS_RACES) != 0 ? MODE_RACE : 0) |
-                   ((rt.flags & RS_PLAIN_POINTS) != 0 ? MODE_PLAIN : 0);
+    rt.whole_mode = extra_mode | ((rt.flags & RS_RACES) != 0 ? MODE_RACE : 0) |
+                    ((rt.flags & RS_PLAIN_POINTS) != 0 ? MODE_PLAIN : 0);
+    rt.base_mode = rt.whole_mode;
     state_restore();
     heap_begin();
     thread_begin();

@@ -68,7 +68,7 @@ RW_EXPORT int64_t rs_bench(const char *kind, int64_t n) {
     }
     uint64_t points[RS_POINT_KINDS];
     memcpy(points, rt.points, sizeof points);
-    rt.mode = rt.base_mode = 0;
+    rt.mode = rt.base_mode = rt.whole_mode = 0;
     int64_t took = strcmp(kind, "switch") == 0  ? bench_switch(n)
                    : strcmp(kind, "point") == 0 ? bench_point(n)
                    : strcmp(kind, "plain") == 0 ? bench_plain(n)

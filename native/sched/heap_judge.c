@@ -70,9 +70,14 @@ void heap_check_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) 
     if (off >= ARENA_BYTES || bytes == 0) {
         return;
     }
-    const uint8_t *from = heap_map + (off >> 3), *to = heap_map + ((off + bytes - 1) >> 3);
-    uint8_t any = 0;
-    for (const uint8_t *m = from; m <= to; m++) {
+    const uint8_t *m = heap_map + (off >> 3), *end = heap_map + ((off + bytes - 1) >> 3) + 1;
+    uint64_t any = 0;
+    for (; end - m >= 8; m += 8) {
+        uint64_t eight;
+        memcpy(&eight, m, sizeof eight);
+        any |= eight;
+    }
+    for (; m < end; m++) {
         any |= *m;
     }
     if (unlikely(any != 0)) {

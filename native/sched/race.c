@@ -56,10 +56,9 @@ int64_t race_shared_words(void) {
 }
 
 void race_judge(bool on) {
-    if ((rt.flags & RS_RACES) != 0) {
-        rt.base_mode = on ? rt.base_mode | MODE_RACE : rt.base_mode & ~(uint32_t)MODE_RACE;
-        rt.mode = on ? rt.mode | MODE_RACE : rt.mode & ~(uint32_t)MODE_RACE;
-    }
+    uint32_t several = MODE_RACE | MODE_COVER; /* what only looks at what goes on between threads */
+    rt.base_mode = on ? rt.whole_mode : rt.whole_mode & ~several;
+    rt.mode = (rt.mode & ~several) | (rt.base_mode & several);
 }
 
 /* Not zeroed. When the numbers of records run out the rest of the execution is judged on the pool's last record: wrong, but it

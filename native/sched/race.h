@@ -18,8 +18,8 @@ void race_begin(void);             /* before an execution */
 bool race_worn_out(void);          /* clocks or records ran out: the execution must be repeated after race_wipe */
 void race_wipe(void);
 int64_t race_shared_words(void);
-/* What the only thread does before it makes others, or after all of them were joined, races with nothing: unlooked at, it
- * takes half the time. A thread's birth switches the judgement on. */
+/* What the only thread does before it makes others, or after all of them were joined, races with nothing, nor is it
+ * covered: unlooked at, it takes half the time. A thread's birth switches the judgement on. */
 void race_judge(bool on);
 
 void race_thread_begins(rs_fiber *f);

@@ -44,7 +44,8 @@ enum {
     MODE_TRACE = 8,
     MODE_COVER = 16,
     MODE_WATCH = 32,   /* the running fiber may be spinning */
-    MODE_SPINNERS = 64 /* some fiber waits for any write */
+    MODE_SPINNERS = 64, /* some fiber waits for any write */
+    MODES_OF_PLAIN = MODE_RACE | MODE_PLAIN | MODE_EXPLAIN | MODE_TRACE /* those that plain accesses mind */
 };
 
 typedef enum fiber_state {
@@ -133,7 +134,7 @@ typedef struct rs_runtime {
     uint64_t decisions, switches, preemptions, demotions, unseen, operations;
     int64_t check_every;
     uint32_t flags;
-    uint32_t base_mode;
+    uint32_t base_mode, whole_mode; /* of all fibers now, and while several run */
     /* Told of every operation about to be done, for strategies that look at them all; NULL: nobody. */
     void (*observer)(const rs_fiber *next);
     const struct rs_strategy *strategy;
