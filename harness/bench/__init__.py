@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from harness.bench.ratios import ROUNDS, Bencher, speed_ratios, worker_ratio
+from harness.bench.real_threads import RealThreads, stock_ratio
 from harness.bench.scheduled import growth_ratios, references, speeds
 from harness.model.output import Ratio
 
-__all__ = ["ROUNDS", "Bencher", "Ratio", "growth_ratios", "references", "speed_ratios", "speeds", "worker_ratio"]
+__all__ = [
+    "ROUNDS",
+    "Bencher",
+    "Ratio",
+    "RealThreads",
+    "growth_ratios",
+    "references",
+    "speed_ratios",
+    "speeds",
+    "stock_ratio",
+    "worker_ratio",
+]

@@ -15,8 +15,7 @@ from harness.builds.recipe import UNINSTRUMENTED, Recipe
 from harness.model.problem import Problem
 
 LIBRARY, ARCHIVE = "libracewash.so", "libracewash.a"
-# The runtime's: functions that it intercepts, symbols that the library shows, the folder of its own code under test.
-WRAPPED, EXPORTS, WORKLOADS = "wrap.txt", "exports.map", "workload"
+WRAPPED, EXPORTS = "wrap.txt", "exports.map"  # the runtime's: functions it intercepts, symbols the library shows
 RUNTIME_ARCHIVE = "libsched.a"  # for programs that are linked with the runtime without a target: see its tests
 _INTERCEPTED = "objects/intercepted.o"
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
@@ -40,12 +39,10 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     """
     native = root / "native"
     target = _relative(source_files(native), root, ".c")
-    more = _relative(runtime_files(native), root, ".c", _assembly()) if recipe.scheduled else []
-    workloads = [file for file in more if file.parent.name == WORKLOADS]  # code under test like any other
-    runtime = [file for file in more if file not in workloads]
+    runtime = _relative(runtime_files(native), root, ".c", _assembly()) if recipe.scheduled else []
     if runtime:  # it has its own answer to the seam
         target = [file for file in target if file.name != UNINSTRUMENTED]
-    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *more]}
+    objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *runtime]}
     (root / "objects").mkdir()
 
     def compiled(file: Path) -> None:
@@ -63,9 +60,9 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
     finally:
         pool.shutdown(cancel_futures=True)
     archived = [file for file in target if file.name != UNINSTRUMENTED]
-    apart = [str(path) for file, path in objects.items() if file not in [*archived, *workloads]]
+    apart = [str(path) for file, path in objects.items() if file not in archived]
     _run([compiler.tool("ar"), "rcsD", ARCHIVE, *(str(objects[file]) for file in archived)], root)
-    under_test = ["-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", *(str(objects[file]) for file in workloads)]
+    under_test = ["-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive"]
     link = [*compiler.command, *recipe.link, "-o", LIBRARY]
     if runtime:  # only the calls of the code under test are intercepted, not the runtime's own
         folder = Path("native") / RUNTIME

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import ROUNDS, growth_ratios, speed_ratios, speeds, worker_ratio
+from harness.bench import ROUNDS, RealThreads, growth_ratios, speed_ratios, speeds, stock_ratio, worker_ratio
 from harness.builds import get_build, load, load_runtime
 from harness.cli._options import SECONDS, echo_json
 from harness.explore.workloads import INCREMENTS, SEGMENTS, WORKLOADS
@@ -39,6 +39,8 @@ def bench(rounds: int, seconds: float, as_json: bool) -> None:
     workloads = {name: suite.generate(0, Shape()) for name, suite in (("A", WORKLOADS[INCREMENTS]),
                                                                       ("B", WORKLOADS[SEGMENTS]))}  # fmt: skip
     measured = speeds(runtime, workloads, _say, rounds)
+    with RealThreads() as stock:
+        ratios.append(stock_ratio(runtime, workloads["B"], stock, _say, rounds))
     ratios += growth_ratios(runtime, _say, rounds)
     output = BenchOutput(command="bench", version=VERSION, build=build.identity, ratios=tuple(ratios),
                          workers=workers, speeds=tuple(measured))  # fmt: skip

@@ -28,7 +28,7 @@ INT32 = (1 << 31) - 1
 @click.command(epilog="Example: racewash explore expansion supply --executions 2000")
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--executions", type=click.IntRange(1, MAX_SEED),
-              help="How many, divided over the suites; standard: 30 seconds instead.")  # fmt: skip
+              help="How many, divided over the suites; standard: 30 seconds, or all of a named scenario.")  # fmt: skip
 @click.option("--seconds", type=SECONDS, help="Length of the whole, instead of a number of executions.")
 @click.option("--strategy", type=click.Choice(tuple(STRATEGIES)), default=OPTIONS.strategy, show_default=True,
               help="How threads are chosen: see `racewash list strategies`.")  # fmt: skip

@@ -47,8 +47,8 @@ class Figures:
         """Different reads-from pairs: of each suite the batch with most, added up."""
         return sum(self._coverage.values())
 
-    def control(self) -> Control:
-        """Return the figures as they are printed."""
+    def control(self, preemption_bound: int) -> Control:
+        """Return the figures as they are printed, with the bound that exhaustion is meant up to."""
         return Control(
             points=dict(self.points),
             threads=self.threads,
@@ -57,5 +57,6 @@ class Figures:
             coverage=self.coverage,
             batches=self.batches,
             exhausted=self.exhausted,
+            preemption_bound=preemption_bound,
             **{name: self.sums[name] for name in _SUMS},
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.explore.exhaustive import EXHAUSTIVE
 from harness.model.layout import AFTER, Layout
 from harness.model.problem import Problem
 from harness.model.schedule import Options
@@ -16,16 +17,19 @@ from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
 SECONDS = 30.0  # when neither executions nor seconds are asked for
 OPTIONS = Options(check_every=256)
 MAX_OPS = 1 << 20
+EVERYTHING = 1 << 30  # executions: more than any named scenario has schedules up to a small bound
+WHOLE = ("dfs",)  # strategies that walk a scenario's schedules in order: one unit takes all
 
 
 @dataclass(frozen=True, slots=True)
 class ExploreRequest:
     """One exploration. `suites` empty: all that are installed.
 
-    `executions` in all, divided over the suites, or `seconds` of the whole; neither: 30 seconds. `jobs` processes
-    explore disjoint seeds. Scenarios are short: `threads` programs of about `ops` operations, so that many schedules
-    of each fit in a second. `layout` None: every scenario draws its own. `seed` None: drawn. `hang_after`: seconds
-    that one execution may take. `patches` are applied to the C sources before they are built.
+    `executions` in all, divided over the suites, or `seconds` of the whole; neither: 30 seconds, or until the end of
+    named scenarios that are walked through up to a preemption bound. `jobs` processes explore disjoint seeds. Scenarios
+    are short: `threads` programs of about `ops` operations, so that many schedules of each fit in a second. `layout`
+    None: every scenario draws its own. `seed` None: drawn. `hang_after`: seconds that one execution may take. `patches`
+    are applied to the C sources before they are built.
     """
 
     suites: tuple[str, ...] = ()
@@ -49,7 +53,19 @@ class ExploreRequest:
     @property
     def time(self) -> float | None:
         """Seconds that the exploration may take, None when executions are counted instead."""
-        return self.seconds if self.seconds is not None or self.executions is not None else SECONDS
+        return SECONDS if self.seconds is None and self.count is None else self.seconds
+
+    @property
+    def count(self) -> int | None:
+        """Executions that the exploration may make, None when time is counted instead."""
+        if self.executions is None and self.seconds is None and self._has_an_end:
+            return EVERYTHING
+        return self.executions
+
+    @property
+    def _has_an_end(self) -> bool:
+        walks = self.options.strategy in WHOLE and self.options.preemption_bound >= 0
+        return walks and bool(self.suites) and EXHAUSTIVE.keys() >= set(self.suites)
 
 
 def check(request: ExploreRequest) -> None:

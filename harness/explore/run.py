@@ -10,11 +10,11 @@ from harness.builds import Symbols, get_build
 from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
 from harness.explore.named import NAMED
-from harness.explore.request import ExploreRequest, check, chosen
+from harness.explore.request import WHOLE, ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
 from harness.explore.supervisor import supervise
-from harness.explore.units import SLICE_MS, WHOLE, Units
+from harness.explore.units import SLICE_MS, Units
 from harness.model.output import SelfCheck
 from harness.model.problem import Problem
 from harness.model.suite import Suite
@@ -60,7 +60,10 @@ def suites_of(request: ExploreRequest) -> tuple[Suite, ...]:
 def announcement(request: ExploreRequest, suites: tuple[Suite, ...], seed: int) -> str:
     """Return what is about to be explored, in a sentence."""
     names = ", ".join(suite.name for suite in suites)
-    budget = f"{request.executions:,} executions" if request.time is None else f"{request.time:g} s"
+    if request.count is None:
+        budget = f"{request.time:g} s"
+    else:
+        budget = "until their end" if request.executions is None else f"{request.executions:,} executions"
     jobs = "1 job" if request.jobs == 1 else f"{request.jobs} jobs"
     return (
         f"exploring {names} by {request.options.strategy}, memory model {request.options.memory_model}: {budget}, "
@@ -83,7 +86,7 @@ def explore_with(
     report_unfinished(request.store, notify)
     store = new_run(request.store, seed, intent(request, seed, names))
     collector = Collector(store, names, notify)
-    units = Units(suites, seed, request.shape, request.executions, request.options.strategy, _slice(request, suites))
+    units = Units(suites, seed, request.shape, request.count, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
         campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build))
         error: Exception | None = None
@@ -110,7 +113,7 @@ def _slice(request: ExploreRequest, suites: tuple[Suite, ...]) -> int:
 
 def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> ExploreResult:
     """Write run.json; when the store refuses, the result says so and has everything."""
-    collector, control = campaign.collector, campaign.figures.control()
+    collector, control = campaign.collector, campaign.figures.control(campaign.request.options.preemption_bound)
     judged = campaign.request.options.races
     if judged and control.shared_words and not any(finding.kind == "data-race" for finding in collector.findings):
         collector.note(

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from harness.explore.campaign import Campaign
 from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
-from harness.explore.units import WHOLE, Unit
+from harness.explore.request import WHOLE
+from harness.explore.units import Unit
 from harness.model.finding import Finding
 from harness.model.schedule import NO_CALIBRATION, Calibration
 from harness.oracle import Death, crash_finding, exit_finding, garbled_finding, hang_finding

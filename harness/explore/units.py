@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.explore.request import WHOLE
 from harness.model.problem import Problem
 from harness.model.repro import Origin
 from harness.model.rng import Rng
@@ -19,7 +20,6 @@ from harness.stress.draw import scenario_seed
 SEEDS = 500  # schedules of a scenario at most, when executions are counted
 SCENARIOS = 8  # of a suite at least, when there are executions for so many
 SLICE_MS = 500  # time for a scenario, when time is
-WHOLE = ("dfs",)  # strategies that walk a scenario's schedules in order: one unit takes all
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,8 @@ class Control:
     schedules. `coverage`: different reads-from pairs. `plain_accesses`: reads and writes that were no points.
     `shared_words`: words that two threads touched with nothing between them that orders them; `foreign_accesses`: of
     memory that is not judged; `unseen`: calls that went to the system. `exhausted` of `batches` saw every schedule of
-    their scenario, up to the bound. `bounded`: executions in which fairness was forced, `demotions`: spinning threads
-    put back. `threads` and `max_steps`: the most of one execution.
+    their scenario, up to `preemption_bound` (-1: without a bound). `bounded`: executions in which fairness was forced,
+    `demotions`: spinning threads put back. `threads` and `max_steps`: the most of one execution.
     """
 
     points: dict[str, int]
@@ -103,6 +103,7 @@ class Control:
     max_steps: int
     batches: int
     exhausted: int
+    preemption_bound: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

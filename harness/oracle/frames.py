@@ -15,8 +15,8 @@ _FRAME = re.compile(
     r"(?:(?:^|\s+)(?P<file>\S+?):(?P<line>\d+)(?::\d+)?|\s+<null>|\s+\S*\.\S*)?"
     r"(?:\s*\((?P<module>[^()]*)\))?(?:\s*\(BuildId: \w+\))?\s*$"
 )
-# The scheduled runtime drives the code under test, it is none; its workloads are.
-_OURS = re.compile(r"(?:^|/)(native/(?:sched/workload/|(?!sched/)\w+/)?\w+\.[ch])$")
+# The scheduled runtime drives the code under test, it is none.
+_OURS = re.compile(r"(?:^|/)(native/(?:(?!sched/)\w+/)?\w+\.[ch])$")
 ATOMICS = "native/atomics.h"  # the one seam of all atomics: who uses it is what counts
 # Every object passes through these: they say nothing about who owns it.
 _ALLOCATOR = frozenset({"native/prim.c", "native/mem_note.c", "native/core/label_alloc.c"})

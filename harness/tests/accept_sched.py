@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.builds import get_build
+from harness.builds import get_build, sources
 from harness.explore.exhaustive import EXHAUSTIVE
 from harness.explore.workloads import DEFECTS
+from harness.model.documents import parse_defect
 from harness.model.finding import Finding
 from harness.model.output import BenchOutput, ExploreOutput, Output, ReplayOutput, RunOutput, decode
 
@@ -25,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 JOBS = str(min(8, os.cpu_count() or 1))
 SUITES = ("accounting", "expansion", "frees", "instances", "map", "processes", "supply", "wash")
 EXECUTIONS, SEEDS, REPLAYS = 100_000, 10_000, 100
-UNBOUNDED = 10_000_000  # more executions than any of the exhaustive scenarios has schedules
 
 
 def call(*words: str, cwd: Path, code: int = 0) -> Output:
@@ -67,10 +67,34 @@ def test_a_suite_finds_nothing(suite: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scenario", EXHAUSTIVE)
 def test_a_scenario_is_exhausted_up_to_bound_3(scenario: str, tmp_path: Path) -> None:
-    output = explored(scenario, "--strategy", "dfs", "--preemption-bound", "3", "--executions", str(UNBOUNDED),
-                      "--check-every", "0", "--attached", cwd=tmp_path)  # fmt: skip
+    output = explored(scenario, "--strategy", "dfs", "--preemption-bound", "3", "--check-every", "0", "--attached",
+                      cwd=tmp_path)  # fmt: skip
     assert output.findings == ()
     assert output.control.exhausted == output.control.batches == 1
+
+
+# What must not get through: a patch of native/defects for each scenario.
+PLANTED = {
+    "supply-2x1": "expansion-loser-keeps",
+    "supply-3x1": "expansion-plain-store",
+    "supply+traverse": "supply-count-early",
+    "protect+retire+reclaim": "named-protect-no-recheck",
+    "push+pop+push": "named-pop-no-claim",
+    "insert+delete-neighbours": "named-delete-no-lock",
+}
+
+
+def test_every_scenario_has_a_planted_defect() -> None:
+    assert PLANTED.keys() == EXHAUSTIVE.keys()
+
+
+@pytest.mark.parametrize("scenario", EXHAUSTIVE)
+def test_a_planted_defect_is_found_within_bound_2(scenario: str, tmp_path: Path) -> None:
+    patch = sources() / "native" / "defects" / f"{PLANTED[scenario]}.patch"
+    output = explored(scenario, "--strategy", "dfs", "--preemption-bound", "2", "--check-every", "0", "--attached",
+                      "--patch", str(patch), cwd=tmp_path, code=1)  # fmt: skip
+    expected = parse_defect(patch.read_text(encoding="utf-8")).finds
+    assert {finding.kind for finding in output.findings} & set(expected)
 
 
 def test_the_same_objects_pass_with_the_stock_sanitizer(tmp_path: Path) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bench import Ratio, speed_ratios, worker_ratio
+from harness.bench import Ratio, RealThreads, speed_ratios, stock_ratio, worker_ratio
 from harness.bench.ratios import MEASURE_NS
 from harness.builds import get_build, load
+from harness.explore.workloads import SEGMENTS, WORKLOADS
+from harness.model.batch import DONE, Batch
+from harness.model.scenario import Scenario
+from harness.model.schedule import Options
+from harness.model.suite import Shape
 
 pytestmark = pytest.mark.contract
 
@@ -56,3 +61,36 @@ def test_every_ratio_is_measured_on_the_core() -> None:
     ratios = speed_ratios(load(get_build("native")), lambda _: None, rounds=1)
     assert len({ratio.name for ratio in ratios}) == 4
     assert all(ratio.value > 0 for ratio in ratios)
+
+
+class Pretender:
+    """Both sides of the comparison with the stock sanitizer: an execution takes a known number of seconds."""
+
+    def __init__(self, ours: float, theirs: float) -> None:
+        self.ours, self.theirs = ours, theirs
+
+    def explore(self, scenario: Scenario, options: Options, first_seed: int, executions: int, *,
+                coverage: bool = True) -> Batch:  # fmt: skip
+        assert options.races
+        return Batch(DONE, "", executions=executions, seconds=self.ours * executions)
+
+    def executions(self, n: int) -> int:
+        return int(self.theirs * n * 1e9)
+
+    def bench(self, kind: str, n: int) -> int:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("ours", "reached"), [(1 / 38_000, True), (1 / 37_000, False)])
+def test_the_stock_sanitizer_is_beaten_by_as_much_as_by_the_prototype(ours: float, reached: bool) -> None:
+    both = Pretender(ours, 1 / 1_069)
+    ratio = stock_ratio(both, WORKLOADS[SEGMENTS].generate(0, Shape()), both, lambda _: None, 3)
+    assert ratio.value == pytest.approx(1 / ours / 1_069, rel=1e-3)
+    assert ratio.reached is reached
+
+
+def test_workload_b_runs_on_real_threads_under_the_stock_sanitizer() -> None:
+    with RealThreads() as stock:
+        assert 0 < stock.executions(1) < stock.executions(200)
+        with pytest.raises(RuntimeError, match="ended"):
+            stock.executions(-1)

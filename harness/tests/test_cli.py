@@ -436,7 +436,7 @@ def test_doctor_without_a_place_to_store_is_no_success(tmp_path: Path) -> None:
 CONTROL = Control(
     points={"load": 1_234}, threads=4, decisions=99, switches=7, preemptions=5, distinct=42, coverage=3,
     plain_accesses=8, shared_words=0, foreign_accesses=0, unseen=0, bounded=0, demotions=0, max_steps=77,
-    batches=2, exhausted=1,
+    batches=2, exhausted=1, preemption_bound=3,
 )  # fmt: skip
 EXPLORED = ExploreOutput(
     command="explore", version="1", build="abc", target="kvcache", strategy="pct", layout="after", threads=3, ops=6,
@@ -464,8 +464,8 @@ def test_the_end_of_an_exploration_says_what_was_controlled() -> None:
 
     text = end(EXPLORED)
     for words in ("memory model: sc", "1,234 points", "load 1,234", "99 decisions", "5 preemptions", "up to 4 threads",
-                  "42 distinct", "8 plain accesses", "planted race was found", "1 of 2 batches",
-                  "nothing found"):  # fmt: skip
+                  "42 distinct", "8 plain accesses", "planted race was found",
+                  "exhausted up to bound 3: 1 of 2 batches", "nothing found"):  # fmt: skip
         assert words in text
     assert text.splitlines()[-1] == "again: racewash explore --seed 9"
     found = end(replace(EXPLORED, findings=(replace(FINDING, token="rw1.xyz"),)))

@@ -23,6 +23,7 @@ import pytest
 
 from harness.builds import Build
 from harness.explore import ExploreRequest, ExploreResult, explore
+from harness.explore.request import EVERYTHING, SECONDS
 from harness.explore.run import explore_with
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
 from harness.model.finding import KINDS, Finding
@@ -441,6 +442,18 @@ def test_what_cannot_be_done_is_refused(change: dict[str, Any], word: str, tmp_p
     with pytest.raises(Problem, match=word):
         explore(ExploreRequest(store=tmp_path, **change), lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_named_scenarios_are_walked_through_to_their_end() -> None:
+    walk = Options(strategy="dfs", preemption_bound=3)
+    request = ExploreRequest(("supply-2x1",), options=walk)
+    assert (request.time, request.count) == (None, EVERYTHING)
+    assert replace(request, seconds=5.0).count is None
+    assert replace(request, executions=7).count == 7
+    for other in (replace(request, suites=()), replace(request, suites=("supply-2x1", "map")),
+                  replace(request, options=replace(walk, preemption_bound=-1)),
+                  replace(request, options=replace(walk, strategy="random"))):  # fmt: skip
+        assert (other.time, other.count) == (SECONDS, None)
 
 
 def test_the_command_to_explore_again_has_every_option() -> None:

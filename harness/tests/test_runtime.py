@@ -115,7 +115,7 @@ def test_places_are_named_with_file_line_and_function(runtime: Runtime, build: B
     assert races
     places = [place for race in races for place in race.locations]
     assert {place.function for place in places} >= {"initialise"}
-    assert all(place.file == "native/sched/workload/segments.c" and place.line > 0 for place in places)
+    assert all(place.file == "native/workload/segments.c" and place.line > 0 for place in places)
     assert "segments.c:" in races[0].message
     assert "traverse" in races[0].report or "supply" in races[0].report
 

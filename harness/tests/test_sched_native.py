@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.builds import Build, get_build
-from harness.builds.compile import RUNTIME_ARCHIVE
+from harness.builds import Build, get_build, load_runtime
 from harness.builds.compiler import find_compiler
-from harness.builds.recipe import recipe
-
-TESTS = Path(__file__).resolve().parents[2] / "native" / "tests" / "sched"
-SECONDS = 300  # far above what any program is meant to take
-SCHED = TESTS.parents[1] / "sched"
+from harness.explore.exhaustive import EXHAUSTIVE
+from harness.model.suite import Shape
+from harness.tests.sched_programs import SCHED, TESTS, both_agree, call, checked, core_walker, linked
 
 
 @pytest.fixture(scope="module")
 def build() -> Build:
     return get_build("sched")
-
-
-def call(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS,
-                          env={**os.environ, **(env or {})})  # fmt: skip
-
-
-def checked(*command: str) -> None:
-    run = call(*command)
-    assert run.returncode == 0, f"{' '.join(command)}\n{run.stderr}"
-
-
-def linked(build: Build, tmp_path: Path, compiler: tuple[str, ...], source: Path, *final: str,
-           standard: str = "", join: tuple[str, ...] = ()) -> Path:  # fmt: skip
-    """Compile a program that is to run under the scheduler as the build's objects are, and link it with the runtime."""
-    root = build.library.parent
-    flags = [flag for flag in recipe("sched", find_compiler()).compile if not flag.startswith("-std=")]
-    wraps = [f"-Wl,{line}" for line in (build.native / "sched" / "wrap.txt").read_text().split()]
-    objects = [tmp_path / f"{source.stem}.o"]
-    checked(*compiler, *flags, *([standard] if standard else ["-std=c11"]), "-c", str(source), "-o", str(objects[0]))
-    for workload in sorted((build.native / "sched" / "workload").glob("*.c")):
-        objects.append(tmp_path / f"{workload.stem}.o")
-        checked(*find_compiler().command, *flags, "-std=c11", "-c", str(workload), "-o", str(objects[-1]))
-    whole, program = tmp_path / "joined.o", tmp_path / source.stem
-    checked(*compiler, "-r", "-nostdlib", *wraps, *map(str, objects), *join, "-o", str(whole))
-    checked(
-        *compiler,
-        "-Wl,-z,now",
-        "-o",
-        str(program),
-        *final,
-        str(whole),
-        str(root / RUNTIME_ARCHIVE),
-        "-lcmocka",
-        "-lpthread",
-    )
-    return program
 
 
 def test_same_objects_as_tsan(build: Build) -> None:
@@ -82,6 +40,13 @@ def test_exhaustive_search(build: Build, tmp_path: Path) -> None:
     program = linked(build, tmp_path, find_compiler().command, TESTS / "litmus_target.c", str(TESTS / "test_dfs.c"))
     run = call(str(program))
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", ["supply-2x1", "supply+traverse"])
+def test_exhaustive_search_of_the_core_agrees_with_the_plain_one(name: str, build: Build, tmp_path: Path) -> None:
+    """To bound 1; accept_sched.py goes on from there."""
+    scenario = EXHAUSTIVE[name].generate(0, Shape())
+    both_agree(core_walker(build, tmp_path), scenario, load_runtime(build).target, 1)
 
 
 def test_pthread_program_runs_unmodified(build: Build, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../workload/workload.h"
 #include "sched.h"
-#include "workload/workload.h"
 
 RW_EXPORT int32_t rs_canary(char *message, int64_t message_len) {
     static const rw_op touch = {.code = 0, .arg = {1}};

@@ -24,6 +24,7 @@ static struct {
     uintptr_t pc, addr;
 } crash RS_STATE;
 
+/* Stacks hold return addresses, whose place is looked up one before them: so is this one's. */
 static void crash_landing(void) {
     if (fiber_guards(crash.addr) && crash.number == SIGSEGV) {
         finding_fatal(RS_F_OVERFLOW, crash.addr, crash.pc + 1, "the stack of a thread is full (%d KB)",

@@ -4,7 +4,7 @@
 
 #include "sched.h"
 
-/* A stack as the runtime sees it: the pc of the access, and the calls it is inside of. */
+/* A stack as the runtime sees it: return addresses, of the access and of the calls it is inside of. */
 typedef struct rs_where {
     int32_t tid; /* -1: unknown */
     char what[64];
@@ -12,7 +12,7 @@ typedef struct rs_where {
     uintptr_t pc[RS_STACK_DEPTH];
 } rs_where;
 
-/* The running fiber, here: `pc` is where the code under test called the runtime. */
+/* The running fiber, here: `pc` is the return address of its call of the runtime. */
 void where_now(rs_where *w, uintptr_t pc, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Note a finding of the execution under way; the same kind at the same place is noted once in an execution. Null

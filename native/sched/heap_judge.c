@@ -115,7 +115,7 @@ void heap_report_leaks(void) {
                 made.tid = h->tid;
                 strcpy(made.what, "allocated");
                 made.depth = 1;
-                made.pc[0] = rt.module_lo + h->pc - 1;
+                made.pc[0] = rt.module_lo + h->pc;
             }
             finding_note(RS_F_LEAK, at, NULL, NULL, &made, "leak: %u bytes, allocated by %s, are still live at the end",
                          h->bytes, rs_thread_text(h->tid, who));

@@ -1,4 +1,4 @@
-/* Clocks, threads, synchronisation, and the records of granules. race_access.c judges accesses. */
+/* Clocks, threads, synchronisation, and the records of granules. race_access.c and race_rich.c judge accesses. */
 #include "race.h"
 
 #include <string.h>

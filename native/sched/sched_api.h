@@ -88,7 +88,9 @@ enum {
     RS_F_KINDS = 16
 };
 
-typedef struct rs_stack { /* innermost first; pcs are offsets in this library's file (0: outside of it) */
+/* Return addresses, innermost first, as offsets in this library's file (0: outside of it): each is the one after what was
+ * called, a crash's first one is the one after the beginning of the instruction that failed. */
+typedef struct rs_stack {
     char what[64]; /* "write of 8 bytes", "freed", "allocated", ... ; empty: no such stack */
     int32_t thread; /* index of the program; -1: the one that creates and checks; -2: unknown */
     int32_t depth;

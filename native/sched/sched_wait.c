@@ -1,4 +1,4 @@
-/* Waiting, waking, yielding; threads' beginnings and ends. Who runs instead is sched.c's business. */
+/* Waiting, waking, yielding; threads' beginnings and ends. Who runs instead is sched_next.c's business. */
 #include "checker.h"
 #include "race.h"
 #include "sched_private.h"

@@ -7,6 +7,7 @@
  *   traverse-segmented  visits of handles by the core's own traversal, which protects each; the layout after
  *   traverse-flat       the same, the layout before
  *   count               additions: what the machine itself makes of a second thread
+ *   segments            whole executions of workload B, each with its own four threads
  */
 #include <stdlib.h>
 
@@ -195,6 +196,11 @@ static int64_t measure_driver(bench *b, const rw_param *params, int32_t cnt) {
     return took;
 }
 
+static int64_t measure_segments(bench *b, const rw_param *params, int32_t cnt) {
+    (void)params, (void)cnt;
+    return bench_segments(b->n);
+}
+
 static const struct {
     const char *name;
     int64_t (*measure)(bench *b, const rw_param *params, int32_t cnt);
@@ -206,6 +212,7 @@ static const struct {
     {"traverse-segmented", measure_segmented, BENCH_HANDLES},
     {"traverse-flat", measure_flat, BENCH_HANDLES},
     {"count", measure_count, 1},
+    {"segments", measure_segments, 1},
 };
 
 RW_EXPORT int64_t rw_bench(const char *kind, int32_t threads, int64_t n, const rw_param *params, int32_t param_cnt) {

@@ -43,4 +43,7 @@ void bench_get(const bench_lane *lane);      /* from the instance of the lane's 
 void bench_traverse(const bench_lane *lane); /* n counts handles */
 void bench_count(const bench_lane *lane);
 
+/* Nanoseconds of n executions of workload B, each on threads of its own; negative when one failed. */
+int64_t bench_segments(uint64_t n);
+
 #endif

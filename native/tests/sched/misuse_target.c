@@ -41,6 +41,15 @@ static void *opaque(void *p) {
     return p;
 }
 
+/* In assembly, so that the address of what fails is known. */
+#if defined(__x86_64__)
+#define WRITE "movl $1, (%rdi)"
+#elif defined(__aarch64__)
+#define WRITE "str wzr, [x0]"
+#endif
+__asm__(".pushsection .text\n.globl misuse_write\n.hidden misuse_write\n.type misuse_write, %function\n"
+        "misuse_write:\n" WRITE "\nret\n.size misuse_write, . - misuse_write\n.popsection\n");
+
 static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len) {
     (void)params;
     (void)shared_bytes;
@@ -197,7 +206,7 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
         assert(op->arg[0] == -1);
         break;
     case MIS_SEGV:
-        *(volatile int *)opaque(NULL) = 1;
+        misuse_write(opaque(NULL));
         break;
     case MIS_RECURSE:
         return recurse(0) & 0;

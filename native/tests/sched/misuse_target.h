@@ -46,5 +46,7 @@ enum {
 };
 
 const rw_target *misuse_target(void);
+/* Its first instruction writes to *p. MIS_SEGV calls it with nothing. */
+void misuse_write(int *p);
 
 #endif

@@ -201,7 +201,12 @@ static void test_deaths_end_the_execution_only(void **state) {
     (void)state;
     expect_kind(run_two(MIS_ABORT, 0, MIS_NOTHING, 0, 0), RS_F_ABORT);
     expect_kind(run_two(MIS_ASSERT, 0, MIS_NOTHING, 0, 0), RS_F_ABORT);
-    expect_kind(run_two(MIS_SEGV, 0, MIS_NOTHING, 0, 0), RS_F_SIGNAL);
+    rs_result result = run_two(MIS_SEGV, 0, MIS_NOTHING, 0, 0);
+    expect_kind(result, RS_F_SIGNAL);
+    const rs_stack *s = &finding_of(&result, RS_F_SIGNAL)->stacks[0];
+    assert_true(s->depth > 1);
+    /* As a return address is: one after the beginning of the instruction. */
+    assert_int_equal(s->pc[0], (uintptr_t)misuse_write + 1 - rs_module_base());
     expect_kind(run_two(MIS_RECURSE, 0, MIS_NOTHING, 0, 0), RS_F_OVERFLOW);
 }
 

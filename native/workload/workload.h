@@ -2,7 +2,7 @@
 #ifndef RACEWASH_WORKLOAD_H
 #define RACEWASH_WORKLOAD_H
 
-#include "../../stress/stress.h"
+#include "../stress/stress.h"
 
 /* Defects of workload B, by the value of its parameter "defect". */
 enum {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../atomics.h"
+#include "../atomics.h"
 #include "workload.h"
 
 enum { PER_BLOCK = 60, BLOCKS = 7, HANDLES = PER_BLOCK * BLOCKS };

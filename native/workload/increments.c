@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../atomics.h"
+#include "../atomics.h"
 #include "workload.h"
 
 struct rw_core {
