@@ -9,6 +9,7 @@
 #include "explain.h"
 #include "finding.h"
 #include "heap.h"
+#include "history.h"
 #include "memory_model.h"
 #include "race.h"
 #include "replay.h"
@@ -50,6 +51,7 @@ static void run_once(const rs_strategy *strategy, uint64_t seed, uint32_t extra_
     thread_begin();
     process_begin();
     findings_begin();
+    history_begin();
     if (rt.base_mode & MODE_RACE) {
         race_begin();
     }
@@ -105,6 +107,7 @@ static void sum_up(batch *b) {
     out->trace_hash = rt.hash;
     out->batch_hash = (out->batch_hash ^ rt.hash) * UINT64_C(0x9E3779B97F4A7C15);
     (void)distinct_add(choices.hash);
+    history_count();
 }
 
 static void explain(batch *b, uint64_t seed) {
@@ -244,6 +247,7 @@ static void begin_batch(batch *b, const rw_target *target, const rw_plan *plan, 
     guided_forget();
     dfs_forget();
     findings_begin_batch(rs_settings.max_findings);
+    history_begin_batch();
     crash_guard();
 }
 
@@ -269,6 +273,7 @@ static int32_t end_batch(batch *b) {
     out->calibration[0] = calibration.steps;
     out->calibration[1] = calibration.threads;
     out->event_cnt = trace_count();
+    history_result(out);
     out->choices = choices.at;
     out->choice_cnt = choices.cnt;
     out->nanoseconds = ns_by(CLOCK_MONOTONIC) - b->began_ns;
