@@ -43,6 +43,8 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
     ]
     if control.bounded or control.demotions:
         lines.append(f"  fairness forced in {control.bounded:,} executions, {control.demotions:,} spinners put back")
+    if control.judged or control.undecided:
+        lines.append(f"  {control.judged:,} histories held against sequential models, {control.undecided:,} undecided")
     if control.exhausted:
         lines.append(f"  exhausted up to the bound: {control.exhausted:,} of {control.batches:,} batches")
     return lines

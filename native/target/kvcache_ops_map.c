@@ -40,8 +40,11 @@ static kv_rc put(rw_thread *th, const int64_t *arg, bool overwrite) {
     kt_make_value(value, bytes, kt_name(arg[0], arg[1]), ++th->stamp);
     kv_rc rc = kv_put(th->judge.t, cache, tenant, key, sizeof key, value, bytes, overwrite);
     if (rc == KV_OK || rc == KV_EXISTS) { /* after any other end nothing was linked */
-        kt_did_key(th, rc == KV_EXISTS ? RW_D_EXISTS : overwrite ? RW_D_PUT : RW_D_ADD, arg[0], arg[1],
-                   kt_value_number(bytes, th->stamp));
+        kt_did_key(th,
+                   rc == KV_EXISTS ? RW_D_EXISTS
+                   : overwrite     ? RW_D_PUT
+                                   : RW_D_ADD,
+                   arg[0], arg[1], kt_value_number(bytes, th->stamp));
     }
     if (th->buffer_bytes > KT_BUFFER_KEPT) { /* many threads with a large value once would hold much for ever */
         prim_object_free(th->buffer);
@@ -69,11 +72,11 @@ static bool verify(kt_judge *j, const kv_pin *pin, int64_t instance, int64_t key
     bool own = pair->magic == KV_PAIR_MAGIC && pin->key_len == KT_KEY_BYTES &&
                pair->size == mb_pair_bytes(pin->key_len, pin->value_len) &&
                memcmp(pair->key, expected, KT_KEY_BYTES) == 0;
-    return KT_CHECK(j, I8, own, "get of key %lld met a pair of magic %x, %u bytes, that isn't the key's", (long long)key,
-                 pair->magic, pair->size) &&
-        KT_CHECK(j, I6, kt_value_is(pair->value, pin->value_len, kt_name(instance, key), stamp),
-                 "the value of instance %lld, key %lld (%u bytes, stamp %llx) is none that was ever put",
-                 (long long)instance, (long long)key, pin->value_len, (unsigned long long)*stamp);
+    return KT_CHECK(j, I8, own, "get of key %lld met a pair of magic %x, %u bytes, that isn't the key's",
+                    (long long)key, pair->magic, pair->size) &&
+           KT_CHECK(j, I6, kt_value_is(pair->value, pin->value_len, kt_name(instance, key), stamp),
+                    "the value of instance %lld, key %lld (%u bytes, stamp %llx) is none that was ever put",
+                    (long long)instance, (long long)key, pin->value_len, (unsigned long long)*stamp);
 }
 
 static kv_rc get(rw_thread *th, int64_t instance, int64_t key, kv_pin *pin, uint64_t *stamp) {
