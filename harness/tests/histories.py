@@ -142,11 +142,11 @@ class _Running:
     deed: Deed
 
 
-def drawn(seed: int, length: int = 7) -> list[Done]:
-    """Return a history of a few threads: half of them what a correct object would do, others with a result changed."""
+def drawn(seed: int, length: int = 8) -> list[Done]:
+    """Return a history of a few threads: what a correct object could do, in most of them with results changed."""
     rng = Rng(seed).fork("history")
     model = rng.pick(("cache", "cache", "cache", "pool", "count", "queue"))
-    threads, total = rng.between(2, 4), rng.between(2, length)
+    threads, total = rng.between(2, 4), rng.between(3, length)
     states: dict[tuple[int, int, int], State] = {}
     running: dict[int, _Running] = {}
     history: list[Done] = []
@@ -161,7 +161,9 @@ def drawn(seed: int, length: int = 7) -> list[Done]:
             started += 1
             running[thread] = _Running(now, _deed(rng, model, states))
     history = [_perhaps_pending(rng, done) for done in history]
-    return sorted(_perhaps_wrong(rng, history), key=lambda done: done.start)
+    for _ in range(rng.below(4)):
+        history = _wronged(rng, history)
+    return sorted(history, key=lambda done: done.start)
 
 
 def _deed(rng: Rng, model: str, states: dict[tuple[int, int, int], State]) -> Deed:
@@ -201,10 +203,8 @@ def _perhaps_pending(rng: Rng, done: Done) -> Done:
     return done._replace(to=NEVER) if rng.chance(1, 30) else done
 
 
-def _perhaps_wrong(rng: Rng, history: list[Done]) -> list[Done]:
-    """One time in two, give one operation another result, or let one end earlier."""
-    if not history or rng.chance(1, 2):
-        return history
+def _wronged(rng: Rng, history: list[Done]) -> list[Done]:
+    """Give one operation another result, or let one end earlier."""
     place = rng.below(len(history))
     done = history[place]
     if rng.chance(1, 4):

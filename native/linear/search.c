@@ -223,8 +223,9 @@ static int32_t run(search *s, int64_t *budget) {
     int32_t at = s->entries[0].next;
     while (s->left > 0) {
         if (at >= 0 && !s->entries[at].response) {
-            int placed = --*budget < 0 ? -1 : place(s, s->entries[at].op);
-            if (placed < 0) {
+            int placed = place(s, s->entries[at].op);
+            *budget -= placed > 0;
+            if (placed < 0 || *budget < 0) {
                 return RL_UNDECIDED;
             }
             at = placed > 0 ? s->entries[0].next : s->entries[at].next;

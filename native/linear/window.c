@@ -5,9 +5,11 @@
  *   have taken effect or not.
  * - begin late: leave out what had ended before a moment, as long as the rest has no order from *any* state. What was
  *   running at that moment may belong to what was left out, so it may be left out too.
- * - leave out, one by one, operations that only looked.
+ * - leave out, one by one, operations that only looked, when there are few.
  */
 #include "linear_private.h"
+
+enum { FEW = 64 }; /* operations, up to which they are tried one by one */
 
 typedef struct narrowing {
     const rl_part *part;
@@ -62,11 +64,20 @@ static bool in_window(const rl_part *part, int32_t i, rl_frame frame) {
     return !part->out[i] && part->ops[i]->to >= frame.from && part->ops[i]->from <= frame.to;
 }
 
+static int32_t count(const rl_part *part, rl_frame frame) {
+    int32_t cnt = 0;
+    for (int32_t i = 0; i < part->cnt; i++) {
+        cnt += in_window(part, i, frame);
+    }
+    return cnt;
+}
+
 void rl_window(const rl_part *part, const rl_op *first, int64_t budget, rl_area area, rl_result *out) {
     narrowing n = {.part = part, .budget = budget, .area = area};
     rl_frame frame = {0, early_end(&n)};
     frame.from = late_begin(&n, frame.to);
-    for (int32_t i = part->cnt - 1; i >= 0; i--) {
+    bool few = count(part, frame) <= FEW;
+    for (int32_t i = part->cnt - 1; few && i >= 0; i--) {
         if (in_window(part, i, frame) && rl_observes(part->ops[i]->deed.action)) {
             part->out[i] = true;
             part->out[i] = violated(&n, frame);
