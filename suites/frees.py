@@ -23,7 +23,7 @@ def generate(seed: int, shape: Shape) -> Scenario:
 SUITE = Suite(
     name="frees",
     purpose="Frees of blocks, hazard pointers, nodes, objects race traversal and reuse: nothing goes while seen.",
-    oracles=("invariants", "accounting", "sanitizer"),
+    oracles=("invariants", "accounting", "sanitizer", "linearizable"),
     invariants=("I4", "I6", "I9", "I11", "Q1", "Q5", "Q6", "Q7", "Q8"),
     generate=generate,
     defect="frees-node-block-kept",

@@ -21,7 +21,7 @@ def generate(seed: int, shape: Shape) -> Scenario:
 SUITE = Suite(
     name="map",
     purpose="put, get, erase, overwrite, move, replace and clean race and meet wash: a reader sees whole nodes only.",
-    oracles=("invariants", "accounting", "sanitizer"),
+    oracles=("invariants", "accounting", "sanitizer", "linearizable"),
     invariants=("I6", "I7", "I8", "I10", "I12", "I13", "Q3", "Q4", "Q6", "Q9"),
     generate=generate,
     defect="map-overwrite-counts-twice",

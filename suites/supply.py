@@ -18,7 +18,7 @@ def generate(seed: int, shape: Shape) -> Scenario:
 SUITE = Suite(
     name="supply",
     purpose="try_supply_mb races itself and the pool's takers and givers: no handle is lost, doubled or early.",
-    oracles=("invariants", "accounting", "sanitizer"),
+    oracles=("invariants", "accounting", "sanitizer", "linearizable"),
     invariants=("I1", "I3", "I4", "I5", "Q1", "Q2"),
     generate=generate,
     defect="supply-one-too-many",

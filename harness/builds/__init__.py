@@ -7,6 +7,7 @@ from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
 from harness.builds.library import Library, load
+from harness.builds.linear import Checker, load_checker
 from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
@@ -20,6 +21,7 @@ __all__ = [
     "PHASES",
     "BatchProgress",
     "Build",
+    "Checker",
     "Compiler",
     "Invariant",
     "Kind",
@@ -37,6 +39,7 @@ __all__ = [
     "get_build",
     "interpreter",
     "load",
+    "load_checker",
     "load_runtime",
     "recipe",
     "runtime_library",

@@ -10,7 +10,7 @@ from pathlib import Path
 from cffi import FFI
 
 HEADERS = ("target/target.h", "stress/stress.h", "live/live.h")
-SCHEDULED = (*HEADERS, "sched/sched_api.h")
+SCHEDULED = (*HEADERS, "linear/linear.h", "sched/sched_api.h")
 _MARKED = re.compile(r"/\* cffi: begin \*/(.*?)/\* cffi: end \*/", re.DOTALL)
 _STRUCTURE = re.compile(r"^typedef struct (\w+) \{", re.MULTILINE)
 

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 RUNTIME = "sched"  # the folder of the scheduled runtime, which only the build of that name has
-_LEFT_OUT = ("tests", "defects", RUNTIME)  # folders that the other libraries are not made of
+LINEAR = "linear"  # the checker of histories, which is compiled with it
+_LEFT_OUT = ("tests", "defects", RUNTIME, LINEAR)  # folders that the other libraries are not made of
 
 
 def source_files(native: Path) -> list[Path]:
@@ -23,7 +24,7 @@ def source_files(native: Path) -> list[Path]:
 
 def runtime_files(native: Path) -> list[Path]:
     """Return every file that the scheduled runtime is made of, in a fixed order."""
-    return sorted(path for path in (native / RUNTIME).rglob("*") if path.is_file())
+    return sorted(path for folder in (LINEAR, RUNTIME) for path in (native / folder).rglob("*") if path.is_file())
 
 
 def sources_hash(native: Path, *, runtime: bool = False) -> str:

@@ -34,7 +34,7 @@ def open_library(build: Build, headers: Sequence[str], instrumentation: str, get
     except OSError as error:
         raise Problem(f"the library {build.library} can't be loaded: {error}") from error
     for name in structures(text):
-        measure = lib.rs_sizeof if name.startswith("rs_") else lib.rw_sizeof
+        measure = lib.rs_sizeof if name.startswith(("rs_", "rl_")) else lib.rw_sizeof
         ours, theirs = ffi.sizeof(name), int(measure(name.encode()))
         if ours != theirs:
             raise RuntimeError(f"{build.library} has {theirs} bytes in {name}, the headers beside it {ours}")

@@ -23,6 +23,7 @@ from harness.model.schedule import NO_CALIBRATION, Calibration, Choice, Options
 _FLAGS = {
     "races": "RS_RACES", "plain_points": "RS_PLAIN_POINTS", "weak_cas": "RS_WEAK_CAS", "timeouts": "RS_TIMEOUTS",
     "fail_alloc": "RS_FAIL_ALLOC", "attached": "RS_ATTACHED",
+    "linearizable": "RS_HISTORY",
 }  # fmt: skip
 _SENTENCE = 512
 
@@ -78,11 +79,13 @@ class Runtime:
         hashes: bool = False,
         trace: int = 0,
         coverage: bool = True,
+        history: bool = False,
     ) -> Batch:
         """Explore executions with the seeds from `first_seed` on.
 
         `progress`: a writable buffer that another process watches. `hashes`: give each seed's trace hash. `trace`: give
-        so many events of the last execution. `coverage`: count reads-from pairs.
+        so many events of the last execution. `coverage`: count reads-from pairs. `history`: give the last execution's
+        history, which the options must ask for.
         """
         with _Call(self, scenario, options, trace) as call:
             given = call.options
@@ -94,7 +97,7 @@ class Runtime:
             if hashes:
                 given.trace_hashes = call.keep(self._ffi.new("uint64_t[]", executions))
             self._lib.rs_explore(call.table, call.plan, given, call.result)
-            return call.batch(given.trace_hashes, executions if hashes else 0)
+            return call.batch(given.trace_hashes, executions if hashes else 0, history=history)
 
     def replay(
         self,
@@ -106,6 +109,7 @@ class Runtime:
         tolerant: bool = True,
         progress: Any = None,
         trace: int = 0,
+        history: bool = False,
     ) -> Batch:
         """Run one execution by a list of choices. `tolerant`: where it doesn't fit, go on at random from `seed`."""
         with _Call(self, scenario, options, trace) as call:
@@ -116,7 +120,7 @@ class Runtime:
                 call.options.flags |= self._lib.RS_TOLERANT
             listed = self._ffi.new("rs_choice[]", [tuple(choice) for choice in choices])
             self._lib.rs_replay(call.table, call.plan, call.options, listed, len(choices), call.result)
-            return call.batch()
+            return call.batch(history=history)
 
     def force(
         self, scenario: Scenario, options: Options, legs: Sequence[tuple[int, str, int]], *, trace: int = 0
@@ -203,8 +207,8 @@ class _Call:
         self._kept.append(value)
         return value
 
-    def batch(self, hashes: Any = None, count: int = 0) -> Batch:
+    def batch(self, hashes: Any = None, count: int = 0, *, history: bool = False) -> Batch:
         """Return what came of the call."""
         runtime = self._runtime
         return read_batch(runtime._ffi, self._target, self.result, self.options, runtime.kinds, runtime._lib,
-                          bytes(runtime._ffi.buffer(hashes, 8 * count)) if count else b"")  # fmt: skip
+                          bytes(runtime._ffi.buffer(hashes, 8 * count)) if count else b"", history)  # fmt: skip

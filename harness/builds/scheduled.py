@@ -6,6 +6,7 @@ from typing import Any
 
 from cffi import FFI
 
+from harness.builds.linear import read_done
 from harness.builds.opened import plain
 from harness.builds.target import Target
 from harness.model.batch import BAD_REQUEST, DIVERGED, DONE, NO_MEMORY, STOPPED, Batch, Event, Observation, Stack
@@ -29,24 +30,26 @@ KINDS = {
     "RS_F_CREATE": "",  # no finding: nothing could be executed
     "RS_F_THREAD": "sanitizer",
     "RS_F_UNSUPPORTED": "",
+    "RS_F_ORDER": "not-linearizable",
 }
 _STATUSES = (DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED)
 _COUNTS = (
     "executions", "finding_total", "distinct", "decisions", "switches", "preemptions", "max_steps", "bounded",
     "demotions", "plain_accesses", "foreign_accesses", "shared_words", "unseen", "coverage", "thread_max", "operations",
+    "judged", "undecided",
     "trace_hash", "batch_hash", "diverged_at",
 )  # fmt: skip
 
 
 def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int, str], lib: Any,
-               hashes: bytes) -> Batch:  # fmt: skip
-    """Decode an rs_result."""
+               hashes: bytes, history: bool = False) -> Batch:  # fmt: skip
+    """Decode an rs_result; `history`: the last execution's history too."""
     status = int(raw.status)
     points = {plain(ffi, lib.rs_point_name(kind)): int(raw.points_by_kind[kind]) for kind in range(lib.RS_P_KINDS)}
     return Batch(
         status=_STATUSES[status] if status < len(_STATUSES) else f"status {status}",
         message=plain(ffi, raw.message),
-        observations=tuple(_observation(ffi, raw.findings[i], kinds, lib) for i in range(raw.finding_cnt)),
+        observations=tuple(_observation(ffi, raw.findings[i], kinds, lib, target) for i in range(raw.finding_cnt)),
         distinct_full=bool(raw.distinct_full),
         exhausted=bool(raw.exhausted),
         points={name: count for name, count in points.items() if count},
@@ -58,12 +61,16 @@ def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int
         choices=_choices(raw),
         events=_events(ffi, raw, options, lib),
         event_count=int(raw.event_cnt),
+        history=tuple(read_done(ffi, lib, target, raw.history[i], raw.calls[i]) for i in range(raw.history_cnt))
+        if history
+        else (),
         hashes=hashes,
         **{name: int(getattr(raw, name)) for name in _COUNTS},
     )
 
 
-def _observation(ffi: FFI, raw: Any, kinds: dict[int, str], lib: Any) -> Observation:
+def _observation(ffi: FFI, raw: Any, kinds: dict[int, str], lib: Any, target: Target) -> Observation:
+    window = (raw.window[i] for i in range(raw.window_cnt))
     stacks = (raw.stacks[i] for i in range(len(raw.stacks)))
     return Observation(
         kind=kinds[int(raw.kind)],
@@ -82,6 +89,9 @@ def _observation(ffi: FFI, raw: Any, kinds: dict[int, str], lib: Any) -> Observa
         strategy=plain(ffi, raw.strategy),
         calibration=_calibration(raw),
         stacks=tuple(_stack(ffi, stack) for stack in stacks if plain(ffi, stack.what)),
+        model=plain(ffi, lib.rl_model_name(raw.model)) if raw.window_cnt else "",
+        window=tuple(read_done(ffi, lib, target, done.did, done.call) for done in window),
+        window_left=int(raw.window_left),
     )
 
 

@@ -43,6 +43,8 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
     ]
     if control.bounded or control.demotions:
         lines.append(f"  fairness forced in {control.bounded:,} executions, {control.demotions:,} spinners put back")
+    if control.judged or control.undecided:
+        lines.append(f"  {control.judged:,} histories held against sequential models, {control.undecided:,} undecided")
     if control.exhausted:
         bound = f"up to bound {control.preemption_bound}" if control.preemption_bound >= 0 else "without a bound"
         lines.append(f"  exhausted {bound}: {control.exhausted:,} of {control.batches:,} batches")

@@ -16,7 +16,7 @@ from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Ob
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
-from harness.model.schedule import Calibration, Schedule
+from harness.model.schedule import Calibration, Options, Schedule
 from harness.model.token import token_of
 from harness.oracle import observed
 from harness.stress.collect import Collector
@@ -60,6 +60,10 @@ class Campaign:
         """Whether no further batch may be begun."""
         return self.over or self.interrupted() or self.canary is False or bool(self.failed)
 
+    def options_of(self, unit: Unit) -> Options:
+        """What a unit is explored with: what was asked, and what its suite needs."""
+        return replace(self.request.options, linearizable=self.request.options.linearizable or unit.linearizable)
+
     def met(self, canary: str) -> None:
         """A worker is ready, and says how its canary went."""
         self.began = self.began if self.began is not None else time.monotonic()
@@ -87,7 +91,7 @@ class Campaign:
 
     def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
         """A worker died in an execution: keep the finding, with a token by its seed."""
-        options = self.request.options
+        options = self.options_of(unit)
         schedule = Schedule(options.strategy, seed, calibration)
         repro = Repro(unit.origin, unit.scenario.digest, options, schedule, self.launch.build.identity,
                       finding.fingerprint)  # fmt: skip
@@ -119,7 +123,7 @@ class Campaign:
 
     def _found(self, unit: Unit, seen: Observation) -> None:
         finding = observed(seen, unit.suite, self.symbols.frames)
-        repro = repro_of(seen, unit.origin, unit.scenario, self.request.options, self.launch.build, finding.fingerprint)
+        repro = repro_of(seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint)
         self._keep(unit, finding, repro, seen.trace_hash)
 
     def _keep(self, unit: Unit, finding: Finding, repro: Repro, trace_hash: int | None) -> None:

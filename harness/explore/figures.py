@@ -10,7 +10,7 @@ from harness.model.output import Control
 
 _SUMS = (
     "distinct", "decisions", "switches", "preemptions", "bounded", "demotions", "plain_accesses", "foreign_accesses",
-    "unseen",
+    "unseen", "judged", "undecided",
 )  # fmt: skip
 
 

@@ -85,11 +85,11 @@ class Slot:
         assert self._child is not None
         self._unit, self._calibration, self._done = unit, NO_CALIBRATION, 0
         self._quiet, self._beat = 0.0, (0, 0)
-        request = self._campaign.request
+        options = self._campaign.options_of(unit)
         self._child.progress.clear()
         self._child.tell(
-            Explore(unit.scenario, request.options, unit.first_seed, unit.executions, unit.milliseconds,
-                    measure=request.options.strategy not in WHOLE)
+            Explore(unit.scenario, options, unit.first_seed, unit.executions, unit.milliseconds,
+                    measure=options.strategy not in WHOLE)
         )  # fmt: skip
 
     @property

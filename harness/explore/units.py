@@ -20,6 +20,7 @@ from harness.stress.draw import scenario_seed
 SEEDS = 500  # schedules of a scenario at most, when executions are counted
 SCENARIOS = 8  # of a suite at least, when there are executions for so many
 SLICE_MS = 500  # time for a scenario, when time is
+LINEARIZABLE = "linearizable"  # the oracle by its name in a suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Unit:
     first_seed: int
     executions: int
     milliseconds: int = 0
+    linearizable: bool = False  # the suite asks for histories to be judged
 
     def rest(self, done: int) -> Unit | None:
         """Return what is left when so many seeds are done, None when nothing is."""
@@ -123,7 +125,8 @@ class Units:
         origin = Origin(name, scenario_seed(self._seed, name, index), self._shape)
         first = schedule_seed(self._seed, name, index)
         scenario = drawn(self._suites[name], origin)
-        return Unit(name, origin, scenario, first, executions, self._slice)
+        judged = LINEARIZABLE in self._suites[name].oracles
+        return Unit(name, origin, scenario, first, executions, self._slice, judged)
 
 
 def schedule_seed(run_seed: int, suite: str, index: int) -> int:

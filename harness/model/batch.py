@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harness.model.history import Done
 from harness.model.schedule import NO_CALIBRATION, Calibration, Choice
 
 DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED = "done", "bad-request", "no-memory", "diverged", "stopped"
@@ -45,6 +46,9 @@ class Observation:
     strategy: str
     calibration: Calibration
     stacks: tuple[Stack, ...]
+    model: str = ""  # of operations that have no sequential order, and those operations
+    window: tuple[Done, ...] = ()
+    window_left: int = 0  # further ones
 
 
 class Event(NamedTuple):
@@ -89,6 +93,8 @@ class Batch:
     cpu_seconds: float = 0.0  # of the thread that ran it
     checks: dict[str, int] = field(default_factory=dict)  # by invariant
     operations: int = 0
+    judged: int = 0  # histories that were found to have an order, or none
+    undecided: int = 0
     trace_hash: int = 0
     batch_hash: int = 0
     calibration: Calibration = NO_CALIBRATION
@@ -97,4 +103,5 @@ class Batch:
     choices: tuple[Choice, ...] = ()
     events: tuple[Event, ...] = ()
     event_count: int = 0
+    history: tuple[Done, ...] = ()  # of the last execution, when asked for
     hashes: bytes = b""  # a trace hash for each seed, 8 bytes little-endian

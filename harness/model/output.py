@@ -84,7 +84,8 @@ class Control:
     `shared_words`: words that two threads touched with nothing between them that orders them; `foreign_accesses`: of
     memory that is not judged; `unseen`: calls that went to the system. `exhausted` of `batches` saw every schedule of
     their scenario, up to `preemption_bound` (-1: without a bound). `bounded`: executions in which fairness was forced,
-    `demotions`: spinning threads put back. `threads` and `max_steps`: the most of one execution.
+    `demotions`: spinning threads put back. `threads` and `max_steps`: the most of one execution. `judged`: histories
+    held against sequential models; `undecided`: those that were too long or too entangled.
     """
 
     points: dict[str, int]
@@ -104,6 +105,8 @@ class Control:
     batches: int
     exhausted: int
     preemption_bound: int = -1
+    judged: int = 0
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

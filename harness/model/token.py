@@ -29,7 +29,7 @@ _CHECK, _DIGEST, _PART, _HASH = 4, 3, 4, 16  # bytes: checksum, scenario digest,
 _STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "force", "default")
 _MODELS = ("sc", "tso", "c11")
 _SPELT = 255
-_FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached")
+_FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable")
 _BACKING, _DRAWN, _MEMORY = 1, 2, 4
 
 

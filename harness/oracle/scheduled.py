@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from harness.model.batch import Observation, Stack
 from harness.model.finding import Finding, Location, fingerprint_of
 from harness.model.outcome import Violation
+from harness.oracle.linearizable import bug_of, story
 from harness.oracle.frames import Frame, innermost, owner, relative
 from harness.oracle.outcome import kind_of
 
@@ -22,11 +23,12 @@ def observed(seen: Observation, suite: str, frames: Frames) -> Finding:
         kind = kind_of(Violation(seen.invariant, seen.message, seen.file, seen.line, -1, seen.count))
     judged = places[:1] if kind in _HEAP else places
     message = _message(seen, stacks)
+    name = bug_of(seen.model, seen.window) if seen.window else message
     return Finding(
         kind=kind,
         message=message,
         suite=suite,
-        fingerprint=fingerprint_of(kind, seen.invariant or None, judged, f"{suite}: {message}"),
+        fingerprint=fingerprint_of(kind, seen.invariant or None, judged, f"{suite}: {name}"),
         locations=places,
         invariant=seen.invariant or None,
         count=seen.count,
@@ -78,6 +80,8 @@ def _report(seen: Observation, message: str, stacks: Sequence[tuple[Stack, list[
         who = f"thread {stack.thread}" if stack.thread >= 0 else "the creating and checking thread"
         lines.append(f"\n{stack.what} by {who if stack.thread >= -1 else 'an unknown thread'}:")
         lines += [f"  #{i} {frame.function or '?'} {frame.file or '?'}:{frame.line}" for i, frame in enumerate(frames)]
+    if seen.window:
+        lines += ["", *story(seen.window, seen.window_left)]
     if not seen.confirmed:
         lines.append("\nnot seen again when its choices were replayed")
     return "\n".join(lines) + "\n"

@@ -147,7 +147,7 @@ typedef struct kv_thread {
     uint32_t no_wash; /* > 0: an allocation must fail rather than start a sync wash (it would nest) */
     kv_hazptr *hp_free; /* cache of hazard pointers, linked through their next */
     uint32_t hp_count;
-    uint32_t hits_pad;
+    uint32_t washes; /* sync washes that its allocations have started */
     struct kv_thread *next; /* in the core's list of attached threads */
 } kv_thread;
 

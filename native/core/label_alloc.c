@@ -40,6 +40,7 @@ static bool make_room(la_alloc *la, kv_thread *t, uint32_t tenant, uint64_t byte
     if (t == NULL || t->no_wash > 0 || la->wash == NULL || bytes >= la_cache_hold(la, tenant)) {
         return false;
     }
+    t->washes++;
     t->no_wash++;
     kv_rc rc = la->wash(la->wash_arg, t, tenant, bytes + 2 * (uint64_t)LA_CHUNK);
     t->no_wash--;

@@ -8,6 +8,7 @@
 #include "execute.h"
 #include "finding.h"
 #include "heap.h"
+#include "history.h"
 #include "memory_model.h"
 #include "race.h"
 #include "shim.h"
@@ -94,6 +95,7 @@ void batch_begin(batch *b, const rw_target *target, const rw_plan *plan, rs_resu
     guided_forget();
     dfs_forget();
     findings_begin_batch(rs_settings.max_findings);
+    history_begin_batch();
     crash_guard();
 }
 
@@ -119,6 +121,7 @@ int32_t batch_end(batch *b) {
     out->calibration[0] = calibration.steps;
     out->calibration[1] = calibration.threads;
     out->event_cnt = trace_count();
+    history_result(out);
     out->choices = choices.at;
     out->choice_cnt = choices.cnt;
     out->nanoseconds = batch_clock(CLOCK_MONOTONIC) - b->began_ns;

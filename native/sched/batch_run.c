@@ -7,6 +7,7 @@
 #include "explain.h"
 #include "finding.h"
 #include "heap.h"
+#include "history.h"
 #include "memory_model.h"
 #include "race.h"
 #include "replay.h"
@@ -25,6 +26,7 @@ static void run_once(const rs_strategy *strategy, uint64_t seed, uint32_t extra_
     thread_begin();
     process_begin();
     findings_begin();
+    history_begin();
     if (rt.base_mode & MODE_RACE) {
         race_begin();
     }
@@ -80,6 +82,7 @@ void batch_sum_up(batch *b) {
     out->trace_hash = rt.hash;
     out->batch_hash = (out->batch_hash ^ rt.hash) * UINT64_C(0x9E3779B97F4A7C15);
     (void)distinct_add(choices.hash);
+    history_count();
 }
 
 static void explain(batch *b, uint64_t seed) {

@@ -5,6 +5,7 @@
 
 #include "checker.h"
 #include "finding.h"
+#include "history.h"
 #include "race.h"
 #include "shim.h"
 
@@ -41,11 +42,16 @@ const char *execute_fault(const rw_target *target, const rw_plan *plan) {
 
 /* ---- Threads ---- */
 
-static void run_program(rw_thread *context, const rw_program *program, int32_t rounds) {
+static void run_program(rw_thread *context, const rw_program *program, int32_t rounds, int32_t thread) {
     int64_t (*run)(rw_thread *, const rw_op *) = rt.target->run;
+    const rw_deed *deed = history_deed(context);
     for (int32_t round = 0; round < rounds; round++) {
         for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
-            (void)run(context, op);
+            int32_t call = deed != NULL ? history_invoked(thread, op) : HISTORY_NONE;
+            int64_t rc = run(context, op);
+            if (call != HISTORY_NONE) {
+                history_responded(call, rc, deed);
+            }
             rt.cur->ops++;
         }
     }
@@ -72,7 +78,7 @@ static void *program_main(void *arg) {
         refused("the target had no room for a thread's context", "");
         return NULL;
     }
-    run_program(contexts[i], &plan->programs[i % plan->program_cnt], plan->rounds);
+    run_program(contexts[i], &plan->programs[i % plan->program_cnt], plan->rounds, i);
     return NULL;
 }
 
@@ -85,7 +91,7 @@ static bool run_setup(void) {
     if (context == NULL) {
         return false;
     }
-    run_program(context, setup, 1);
+    run_program(context, setup, 1, HISTORY_SETUP);
     rt.target->detach(context);
     return true;
 }
@@ -156,6 +162,7 @@ void *execute_plan(void *arg) {
         refused("the target had no room for the set-up's context", "");
     } else {
         run_threads();
+        history_judge();
     }
     if (rt.check_every > 0) {
         target->check(rt.core, RW_INSTANT);

@@ -23,6 +23,8 @@ bool finding_note(int32_t kind, uintptr_t address, const rs_where *second, const
 _Noreturn void finding_fatal(int32_t kind, uintptr_t address, uintptr_t pc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void finding_violation(const rw_violation *v);
+/* A history without an order: `ops` and `calls` are the execution's, the result says which of them. */
+void finding_order(const rl_result *found, const rl_op *ops, const rs_call *calls);
 void finding_livelock(const char *why);
 void finding_deadlock(void);
 

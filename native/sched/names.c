@@ -29,6 +29,7 @@ static const char *const findings[] = {
     [RS_F_CREATE] = "create",
     [RS_F_THREAD] = "thread",
     [RS_F_UNSUPPORTED] = "unsupported",
+    [RS_F_ORDER] = "not-linearizable",
 };
 
 static const char *const choice_kinds[] = {"thread", "wake", "expire", "fail", "clock", "data"};
@@ -60,7 +61,8 @@ RW_EXPORT int64_t rs_sizeof(const char *name) {
     } sizes[] = {
         {"rs_choice", sizeof(rs_choice)},   {"rs_stack", sizeof(rs_stack)},   {"rs_finding", sizeof(rs_finding)},
         {"rs_event", sizeof(rs_event)},     {"rs_leg", sizeof(rs_leg)},       {"rs_progress", sizeof(rs_progress)},
-        {"rs_options", sizeof(rs_options)}, {"rs_result", sizeof(rs_result)},
+        {"rs_options", sizeof(rs_options)}, {"rs_result", sizeof(rs_result)}, {"rs_call", sizeof(rs_call)},
+        {"rs_done", sizeof(rs_done)},       {"rl_op", sizeof(rl_op)},         {"rl_result", sizeof(rl_result)},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (strcmp(sizes[i].name, name) == 0) {

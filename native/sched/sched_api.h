@@ -15,16 +15,18 @@
  * is the runtime's and stays until the next call. In a call no other OS thread may enter the code under test.
  *
  * The part between the two cffi markers is read by the Python side: plain C declarations only. It uses rw_target
- * (target.h) and rw_plan (stress.h: params, thread_cnt, programs, program_cnt, setup, rounds are read, the rest is not).
+ * (target.h), rw_plan (stress.h: params, thread_cnt, programs, program_cnt, setup, rounds are read, the rest is not) and
+ * what linear.h says of histories.
  */
 #ifndef RACEWASH_SCHED_API_H
 #define RACEWASH_SCHED_API_H
 
+#include "../linear/linear.h"
 #include "../stress/stress.h"
 #include "../target/target.h"
 
 /* cffi: begin */
-enum { RS_ABI = 1, RS_STACK_DEPTH = 32, RS_STACKS = 3, RS_POINT_KINDS = 20, RS_FINDING_KINDS = 20 };
+enum { RS_ABI = 2, RS_STACK_DEPTH = 32, RS_STACKS = 3, RS_POINT_KINDS = 20, RS_FINDING_KINDS = 20 };
 
 /* Kinds of point; rs_point_name(kind) says them in words. RS_P_PLAIN and RS_P_VOLATILE: points on demand and always. */
 enum {
@@ -85,7 +87,8 @@ enum {
     RS_F_CREATE = 13,    /* the target refused to create the core or to attach a thread */
     RS_F_THREAD = 14,    /* a thread was lost: joined twice, never joined */
     RS_F_UNSUPPORTED = 15, /* the code under test asked for what the runtime does not simulate */
-    RS_F_KINDS = 16
+    RS_F_ORDER = 16, /* no sequential order of the operations explains what they did: the finding has a window */
+    RS_F_KINDS = 17
 };
 
 /* Return addresses, innermost first, as offsets in this library's file (0: outside of it): each is the one after what was
@@ -96,6 +99,20 @@ typedef struct rs_stack {
     int32_t depth;
     uint64_t pc[32];
 } rs_stack;
+
+/* One call of an operation in a history: `steps` from its invocation to its response. What it did stands beside it. */
+typedef struct rs_call {
+    rw_op op;
+    int64_t rc;
+    uint64_t from_step, to_step;
+    int32_t thread; /* index of the program; -1: the set-up's */
+    int32_t reserved;
+} rs_call;
+
+typedef struct rs_done {
+    rl_op did;
+    rs_call call;
+} rs_done;
 
 typedef struct rs_finding {
     int32_t kind;
@@ -114,6 +131,10 @@ typedef struct rs_finding {
     const char *strategy; /* the one that made the choices (never "portfolio") */
     int64_t calibration[4]; /* what the strategy had measured beforehand; with the seed it gives the same run */
     rs_stack stacks[3];
+    int32_t model;   /* RS_F_ORDER: the sequential model, the operations that have no order, and how many more */
+    int32_t window_cnt, window_left;
+    int32_t reserved;
+    rs_done window[16];
 } rs_finding;
 
 /* One event of a traced execution. */
@@ -160,7 +181,8 @@ enum {
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
     RS_FAIL_ALLOC = 512, /* malloc may fail (a choice) */
     RS_ATTACHED =
-        1024 /* threads are attached before the first of them runs: their orders of attaching are no choices */
+        1024, /* threads are attached before the first of them runs: their orders of attaching are no choices */
+    RS_HISTORY = 2048 /* record histories and look for an order of each; adds no point and no choice */
 };
 
 typedef struct rs_options {
@@ -217,14 +239,18 @@ typedef struct rs_result {
     int64_t cpu_nanoseconds; /* of this thread: what speed is measured by on a busy machine */
     int64_t invariant_checks[64]; /* sum over executions, by invariant */
     int64_t operations; /* of programs, finished */
+    int64_t judged; /* RS_HISTORY: histories that have an order, or have none */
+    int64_t undecided; /* those too long or too entangled to be judged */
     uint64_t trace_hash; /* of the last execution */
     uint64_t batch_hash; /* over all executions' trace hashes, in order */
     int64_t calibration[4]; /* to pass on to other batches of the same plan */
     int64_t event_cnt; /* events of the last execution; may be above event_max */
     int64_t diverged_at; /* step; -1: nowhere */
     int32_t choice_cnt; /* of the last execution */
-    int32_t reserved;
+    int32_t history_cnt; /* RS_HISTORY: of the last execution, by invocation */
     const rs_choice *choices;
+    const rl_op *history;
+    const rs_call *calls; /* the same operations' */
     char memory_model[8];
     char message[256];
 } rs_result;

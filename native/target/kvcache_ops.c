@@ -54,7 +54,13 @@ int64_t kt_run(rw_thread *th, const rw_op *op) {
     if (op->code < 0 || op->code >= KT_OP_COUNT) {
         return KV_INVALID;
     }
+    uint32_t washes = th->judge.t->washes;
+    th->deed.model = RW_M_NONE;
+    th->deed.evicts = 0;
     kv_rc rc = calls[op->code].fn(th, op->arg);
+    if (th->judge.t->washes != washes) { /* memory was short, and an allocation has washed for it */
+        th->deed.evicts = 1;
+    }
     kt_judge_end(&th->judge, op->code, rc);
     return th->judge.found == found ? (int64_t)rc : -1;
 }

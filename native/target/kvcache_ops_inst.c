@@ -9,17 +9,23 @@ static kv_cache *cache_of(rw_thread *th) {
 
 KT_OP(erase_cache) {
     bool ok = arg[0] >= 0 && arg[0] < KV_MAX_CACHE_NUM;
-    return ok ? map_erase_cache(&cache_of(th)->map, th->judge.t, (uint32_t)arg[0]) : KV_INVALID;
+    kv_rc rc = ok ? map_erase_cache(&cache_of(th)->map, th->judge.t, (uint32_t)arg[0]) : KV_INVALID;
+    kt_did_clear(th, rc, arg[0], RW_ANY);
+    return rc;
 }
 
 KT_OP(erase_tenant) {
     bool ok = arg[0] >= 0 && arg[0] < KV_MAX_TENANT_NUM;
-    return ok ? map_erase_tenant(&cache_of(th)->map, th->judge.t, (uint32_t)arg[0]) : KV_INVALID;
+    kv_rc rc = ok ? map_erase_tenant(&cache_of(th)->map, th->judge.t, (uint32_t)arg[0]) : KV_INVALID;
+    kt_did_clear(th, rc, RW_ANY, arg[0]);
+    return rc;
 }
 
 KT_OP(erase_all) {
     (void)arg;
-    return map_erase_all(&cache_of(th)->map, th->judge.t);
+    kv_rc rc = map_erase_all(&cache_of(th)->map, th->judge.t);
+    kt_did_clear(th, rc, RW_ANY, RW_ANY);
+    return rc;
 }
 
 KT_OP(create_instance) {
@@ -37,7 +43,12 @@ KT_OP(create_instance) {
 
 KT_OP(drop_instance) {
     uint32_t cache, tenant;
-    return kt_instance(th, arg[0], &cache, &tenant) ? kv_drop_instance(th->judge.t, cache, tenant) : KV_INVALID;
+    if (!kt_instance(th, arg[0], &cache, &tenant)) {
+        return KV_INVALID;
+    }
+    kv_rc rc = kv_drop_instance(th->judge.t, cache, tenant);
+    kt_did_clear(th, rc, cache, tenant);
+    return rc;
 }
 
 KT_OP(clean_garbage) {

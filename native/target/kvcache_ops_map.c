@@ -39,6 +39,13 @@ static kv_rc put(rw_thread *th, const int64_t *arg, bool overwrite) {
     kt_make_key(arg[1], key);
     kt_make_value(value, bytes, kt_name(arg[0], arg[1]), ++th->stamp);
     kv_rc rc = kv_put(th->judge.t, cache, tenant, key, sizeof key, value, bytes, overwrite);
+    if (rc == KV_OK || rc == KV_EXISTS) { /* after any other end nothing was linked */
+        kt_did_key(th,
+                   rc == KV_EXISTS ? RW_D_EXISTS
+                   : overwrite     ? RW_D_PUT
+                                   : RW_D_ADD,
+                   arg[0], arg[1], kt_value_number(bytes, th->stamp));
+    }
     if (th->buffer_bytes > KT_BUFFER_KEPT) { /* many threads with a large value once would hold much for ever */
         prim_object_free(th->buffer);
         th->buffer = NULL;
@@ -58,19 +65,18 @@ KT_OP(put_absent) {
 /* ---- Get ---- */
 
 /* The pair found is the key's (I8: its node matched the incarnation it was made for), and whole (I6). */
-static void verify(kt_judge *j, const kv_pin *pin, int64_t instance, int64_t key, uint64_t *stamp) {
+static bool verify(kt_judge *j, const kv_pin *pin, int64_t instance, int64_t key, uint64_t *stamp) {
     unsigned char expected[KT_KEY_BYTES];
     const kv_pair *pair = pin->pair;
     kt_make_key(key, expected);
     bool own = pair->magic == KV_PAIR_MAGIC && pin->key_len == KT_KEY_BYTES &&
                pair->size == mb_pair_bytes(pin->key_len, pin->value_len) &&
                memcmp(pair->key, expected, KT_KEY_BYTES) == 0;
-    if (KT_CHECK(j, I8, own, "get of key %lld met a pair of magic %x, %u bytes, that isn't the key's", (long long)key,
-                 pair->magic, pair->size)) {
-        KT_CHECK(j, I6, kt_value_is(pair->value, pin->value_len, kt_name(instance, key), stamp),
-                 "the value of instance %lld, key %lld (%u bytes, stamp %llx) is none that was ever put",
-                 (long long)instance, (long long)key, pin->value_len, (unsigned long long)*stamp);
-    }
+    return KT_CHECK(j, I8, own, "get of key %lld met a pair of magic %x, %u bytes, that isn't the key's",
+                    (long long)key, pair->magic, pair->size) &&
+           KT_CHECK(j, I6, kt_value_is(pair->value, pin->value_len, kt_name(instance, key), stamp),
+                    "the value of instance %lld, key %lld (%u bytes, stamp %llx) is none that was ever put",
+                    (long long)instance, (long long)key, pin->value_len, (unsigned long long)*stamp);
 }
 
 static kv_rc get(rw_thread *th, int64_t instance, int64_t key, kv_pin *pin, uint64_t *stamp) {
@@ -82,8 +88,10 @@ static kv_rc get(rw_thread *th, int64_t instance, int64_t key, kv_pin *pin, uint
     remember(th, instance, key);
     kt_make_key(key, bytes);
     kv_rc rc = kv_get(th->judge.t, cache, tenant, bytes, sizeof bytes, pin);
-    if (rc == KV_OK) {
-        verify(&th->judge, pin, instance, key, stamp);
+    if (rc == KV_NOT_FOUND) {
+        kt_did_key(th, RW_D_MISS, instance, key, 0);
+    } else if (rc == KV_OK && verify(&th->judge, pin, instance, key, stamp)) {
+        kt_did_key(th, RW_D_HIT, instance, key, kt_value_number(pin->value_len, *stamp));
     }
     return rc;
 }
@@ -105,7 +113,11 @@ KT_OP(erase) {
         return KV_INVALID;
     }
     kt_make_key(arg[1], key);
-    return kv_erase(th->judge.t, cache, tenant, key, sizeof key);
+    kv_rc rc = kv_erase(th->judge.t, cache, tenant, key, sizeof key);
+    if (rc == KV_OK || rc == KV_NOT_FOUND) {
+        kt_did_key(th, rc == KV_OK ? RW_D_ERASE : RW_D_ABSENT, arg[0], arg[1], 0);
+    }
+    return rc;
 }
 
 /* ---- Pins ---- */
@@ -128,7 +140,7 @@ static void verify_hold(kt_judge *j, const kt_hold *hold) {
     /* Retired it may be, once: reclaim then keeps handle and block until the release. */
     KT_CHECK(j, I6, at_load(&h->mem_block, acquire) == hold->block && (seq == hold->seq || seq == hold->seq + 1),
              "a pinned block went: incarnation %lld has become %lld", (long long)hold->seq, (long long)seq);
-    verify(j, &hold->pin, hold->instance, hold->key, &stamp);
+    (void)verify(j, &hold->pin, hold->instance, hold->key, &stamp);
     KT_CHECK(j, I6, stamp == hold->stamp, "a pinned value changed: stamp %llx has become %llx",
              (unsigned long long)hold->stamp, (unsigned long long)stamp);
 }

@@ -22,7 +22,7 @@ KT_OP(supply) {
     if (!st_try_supply(st, th->judge.t, (uint64_t)arg[0])) {
         return at_load(&st->cur_mb_num, acquire) >= st->max_handles ? KV_NO_HANDLE : KV_NO_MEMORY;
     }
-    kt_check_supplied(&th->judge);
+    kt_did_count(th, (int64_t)kt_check_supplied(&th->judge));
     return KV_OK;
 }
 
@@ -55,7 +55,7 @@ KT_OP(block_pointers) {
 
 KT_OP(traverse) {
     (void)arg;
-    kt_check_supplied(&th->judge);
+    kt_did_count(th, (int64_t)kt_check_supplied(&th->judge));
     return kt_check_handles(&th->judge);
 }
 
@@ -75,6 +75,7 @@ KT_OP(mb_info) {
                  (long long)info.supplied, (unsigned long long)store_of(th)->max_handles);
         KT_CHECK(j, I5, info.hold >= (info.using_ + info.full) * (int64_t)sizeof(kv_mem_block),
                  "%lld blocks in use hold %lld bytes", (long long)(info.using_ + info.full), (long long)info.hold);
+        kt_did_count(th, info.supplied);
     }
     return rc;
 }
@@ -89,6 +90,7 @@ static void enter_owner(rw_thread *th, kt_mb *mb) {
     mb->owned = at_cas(&j->core->owner[idx], &nobody, j->tid + 2, relaxed, relaxed);
     KT_CHECK(j, I4, mb->owned, "handle %llu was handed out while thread %d has it", (unsigned long long)idx,
              nobody - 2);
+    kt_did_handle(th, RW_D_TAKE, idx);
 }
 
 KT_OP(alloc_mb) {
@@ -190,6 +192,7 @@ kv_rc kt_free_mb(rw_thread *th, kt_mb *mb) {
         return KV_BAD_STATE;
     }
     verify_mb(th, mb);
+    kt_did_handle(th, RW_D_GIVE, ha_index(&st->handles, h));
     if (mb->owned) {
         at_store(&j->core->owner[ha_index(&st->handles, h)], 0, relaxed);
     }

@@ -18,15 +18,18 @@ KT_OP(purge) {
 }
 
 KT_OP(wash) {
+    kt_did_evict(th);
     return arg[0] >= 0 ? kv_wash_now(th->judge.t, (uint64_t)arg[0], NULL) : KV_INVALID;
 }
 
 KT_OP(sync_wash) {
     uint32_t tenants = at_load(&th->judge.core->tenant_max, relaxed) + 1;
+    kt_did_evict(th);
     return arg[0] >= 0 ? kv_sync_wash(th->judge.t, th->washes++ % tenants, (uint64_t)arg[0]) : KV_INVALID;
 }
 
 KT_OP(flush) {
+    kt_did_evict(th);
     (void)kv_flush(th->judge.t, UINT32_MAX, arg[0] != 0); /* how many blocks weren't FULL is no failure */
     return KV_OK;
 }

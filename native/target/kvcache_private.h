@@ -145,12 +145,14 @@ void kt_make_key(int64_t key, unsigned char out[KT_KEY_BYTES]);
 void kt_make_value(void *out, uint32_t len, uint64_t name, uint64_t stamp);
 /* Is it a value that was made for `name`, whole? *stamp: the one it was made with (short values keep a part of it). */
 bool kt_value_is(const void *value, uint32_t len, uint64_t name, uint64_t *stamp);
+/* One number for a value by its stamp and length: what a value read from the cache shows of them. */
+int64_t kt_value_number(uint32_t len, uint64_t stamp);
 /* Fill any memory, and look whether it is still so filled. Of more than 64 KB only a part is touched. */
 void kt_fill(void *p, size_t n, uint64_t seed);
 bool kt_filled(const void *p, size_t n, uint64_t seed);
 
 /* kvcache_check.c: while threads run */
-void kt_check_supplied(kt_judge *j);          /* I1, I3 */
+uint64_t kt_check_supplied(kt_judge *j);      /* I1, I3; the count that was read */
 void kt_check_pointers(kt_judge *j);          /* I2 */
 kv_rc kt_check_handles(kt_judge *j);          /* I5, I7, I8, I11. KV_OK, KV_NO_HAZARD (ended early) */
 void kt_check_accounts(kt_judge *j);          /* I9 */
@@ -203,6 +205,7 @@ typedef struct kt_object { /* of the node allocator or the label allocator */
 struct rw_thread {
     kt_judge judge; /* judge.core, judge.t, judge.tid are the thread's */
     uint64_t stamp; /* of the last value made */
+    rw_deed deed; /* of the last operation: see kvcache_deed.c */
     uint32_t washes; /* sync washes: they take the tenants in turn */
     uint32_t recent_cnt;
     struct {
@@ -228,6 +231,14 @@ void kt_detach(rw_thread *th);
 
 /* kvcache_ops.c */
 int64_t kt_run(rw_thread *th, const rw_op *op);
+const rw_deed *kt_deed(rw_thread *th);
+/* Say what an operation did to a key; `value` tells the value by its stamp and length. */
+void kt_did_key(rw_thread *th, int32_t action, int64_t instance, int64_t key, int64_t value);
+/* It erased every pair of a cache and tenant (RW_ANY: of all) when it ended well; else it may have erased some. */
+void kt_did_clear(rw_thread *th, kv_rc rc, int64_t cache, int64_t tenant);
+void kt_did_evict(rw_thread *th);
+void kt_did_handle(rw_thread *th, int32_t action, uint64_t handle);
+void kt_did_count(rw_thread *th, int64_t supplied);
 void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc); /* C1, I13 */
 /* (cache, tenant) of an instance's number; false: it is none. */
 bool kt_instance(rw_thread *th, int64_t instance, uint32_t *cache, uint32_t *tenant);

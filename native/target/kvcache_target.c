@@ -221,6 +221,7 @@ RW_EXPORT const rw_target *rw_target_get(void) {
         .checks = checks,
         .violations = kt_violations,
         .snapshot = kt_snapshot,
+        .deed = kt_deed,
     };
     return &target;
 }

@@ -1,4 +1,4 @@
-/* The target ABI, version 1: what code under test must provide so that the harness can drive it.
+/* The target ABI, version 2: what code under test must provide so that the harness can drive it.
  *
  * A target is one table of functions, found by the exported symbol rw_target_get. The harness knows nothing else of it: it
  * creates a core from named integer parameters, attaches one context per thread, runs operations by number with up to
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* cffi: begin */
-enum { RW_TARGET_ABI = 1, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
+enum { RW_TARGET_ABI = 2, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
 
 /* When an invariant can be judged. */
 enum { RW_INSTANT = 1, RW_QUIESCENT = 2, RW_DESTROYED = 4 };
@@ -71,6 +71,40 @@ typedef struct rw_cell { /* one figure of a snapshot: group[name].field = value 
     int64_t value;
 } rw_cell;
 
+/* Sequential models that what operations did is held against: see docs/linearizability.md. */
+enum { RW_M_NONE = 0, RW_M_CACHE = 1, RW_M_POOL = 2, RW_M_COUNT = 3, RW_M_QUEUE = 4, RW_MODELS = 5 };
+
+/* What an operation did to its model. `object` and `value` mean:
+ * CACHE  a map that may forget: object the key's three parts; value that of the pair put, or found.
+ * POOL   handles, each in one hand at a time: object[0] the handle; no value.
+ * COUNT  a counter that only grows: object whatever names it; value as read while the operation ran.
+ * QUEUE  a bounded first-in first-out queue: object[0] names it, object[1] is its capacity; value what went in or out. */
+enum {
+    RW_D_PUT = 1,    /* CACHE: put in place of whatever was there */
+    RW_D_ADD = 2,    /* CACHE: put, since nothing was there */
+    RW_D_EXISTS = 3, /* CACHE: not put, since something was there */
+    RW_D_HIT = 4,    /* CACHE: found */
+    RW_D_MISS = 5,   /* CACHE: nothing found */
+    RW_D_ERASE = 6,  /* CACHE: erased what was there */
+    RW_D_ABSENT = 7, /* CACHE: nothing there to erase */
+    RW_D_CLEAR = 8,  /* CACHE: erased whatever was there; each part of the key may be RW_ANY */
+    RW_D_TAKE = 9,   /* POOL */
+    RW_D_GIVE = 10,  /* POOL */
+    RW_D_READ = 11,  /* COUNT */
+    RW_D_PUSH = 12,  /* QUEUE */
+    RW_D_FULL = 13,  /* QUEUE: not pushed, since it was full */
+    RW_D_POP = 14,   /* QUEUE */
+    RW_D_EMPTY = 15, /* QUEUE: not popped, since it was empty */
+    RW_DEEDS = 16
+};
+typedef struct rw_deed { /* what the operation that ended last did */
+    int32_t model;     /* RW_M_NONE: nothing that a model knows */
+    int32_t action;    /* RW_D_... */
+    int64_t object[3];
+    int64_t value;
+    int64_t evicts;    /* not 0: while it ran it may have dropped any pair of a cache */
+} rw_deed;
+
 typedef struct rw_core rw_core;     /* the target's own */
 typedef struct rw_thread rw_thread; /* the target's own: one thread's context */
 
@@ -105,10 +139,15 @@ typedef struct rw_target {
     int32_t (*violations)(rw_core *core, rw_violation *out, int32_t max); /* number written */
     /* Number of cells a snapshot has; writes at most max of them. Quiescent, or torn but race-free. */
     int32_t (*snapshot)(rw_core *core, rw_cell *out, int32_t max);
+    /* NULL: the target keeps none. Else where a thread keeps what its last operation did: `run` writes it before it
+     * returns, and nobody else may. Called once after attach; it stays valid until detach. */
+    const rw_deed *(*deed)(rw_thread *thread);
 } rw_target;
 
 const rw_target *rw_target_get(void);
 /* cffi: end */
+
+#define RW_ANY INT64_MIN /* a part of a key: all of them */
 
 #if defined(__GNUC__)
 #define RW_EXPORT __attribute__((visibility("default")))
