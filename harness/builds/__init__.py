@@ -10,6 +10,7 @@ from harness.builds.library import Library, load
 from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
+from harness.builds.record import build_record, made_with
 from harness.builds.runtime import Runtime, load_runtime
 from harness.builds.sources import sources
 from harness.builds.symbols import Symbols
@@ -31,6 +32,7 @@ __all__ = [
     "Symbols",
     "Target",
     "Track",
+    "build_record",
     "cache_folder",
     "find_compiler",
     "fixed_addresses",
@@ -38,6 +40,7 @@ __all__ = [
     "interpreter",
     "load",
     "load_runtime",
+    "made_with",
     "recipe",
     "runtime_library",
     "sources",

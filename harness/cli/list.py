@@ -123,7 +123,8 @@ def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
-    return finding.fingerprint, finding.kind, finding.suite, finding.message, finding.bundle or ""
+    where = f"{finding.bundle or ''}\n    {finding.token or 'no token: its seed is not known'}"
+    return finding.fingerprint, finding.kind, finding.suite, finding.message, where
 
 
 def _text(title: str, rows: Sequence[tuple[str, ...]]) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from harness.builds import Symbols
-from harness.explore.bundle import files_of, repro_of
+from harness.builds import Symbols, build_record
+from harness.explore.bundle import repro_of
 from harness.explore.figures import Figures
 from harness.explore.request import ExploreRequest
+from harness.explore.tracer import Tracer
 from harness.explore.units import Unit, Units
 from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Observation
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.schedule import Calibration, Schedule
-from harness.model.token import token_of
 from harness.oracle import observed
+from harness.store import bundled
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
@@ -37,6 +38,7 @@ class Campaign:
     collector: Collector
     interrupted: Callable[[], bool]
     symbols: Symbols
+    tracer: Tracer
     figures: Figures = field(default_factory=Figures)
     began: float | None = None  # when the first worker was ready
     canary: bool | None = None
@@ -113,7 +115,7 @@ class Campaign:
             raise RunFailed(text)
 
     def _refused(self, unit: Unit, batch: Batch) -> None:
-        where = f"scenario seed {unit.origin.seed} of the suite {unit.suite}"
+        where = f"scenario seed {unit.scenario.seed} of the suite {unit.suite}"
         theirs = batch.status in (BAD_REQUEST, NO_MEMORY)
         self.fail(f"{batch.message or batch.status} ({where})", problem=theirs)
 
@@ -123,8 +125,9 @@ class Campaign:
         self._keep(unit, finding, repro, seen.trace_hash)
 
     def _keep(self, unit: Unit, finding: Finding, repro: Repro, trace_hash: int | None) -> None:
-        files, content = files_of(repro, unit.scenario, self.launch.build, trace_hash)
-        token = token_of(repro, content)
-        model = self.request.options.memory_model
-        report = f"memory model: {model}\nbuild: {repro.build}\ntoken: {token}\n\n{finding.report}"
-        self.collector.found(replace(finding, token=token, report=report), files)
+        if self.collector.knows(finding):
+            self.collector.found(finding, {})
+            return
+        trace = self.tracer.trace(repro, unit.scenario)
+        record = build_record(self.launch.build)
+        self.collector.found(*bundled(finding, repro, unit.scenario, record, trace, trace_hash))

@@ -14,6 +14,7 @@ from harness.explore.request import ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
 from harness.explore.supervisor import supervise
+from harness.explore.tracer import Tracer
 from harness.explore.units import SLICE_MS, WHOLE, Units
 from harness.model.output import SelfCheck
 from harness.model.problem import Problem
@@ -85,7 +86,9 @@ def explore_with(
     collector = Collector(store, names, notify)
     units = Units(suites, seed, request.shape, request.executions, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
-        campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build))
+        symbols = Symbols(launch.build)
+        tracer = Tracer(launch, symbols, request.hang_after)
+        campaign = Campaign(launch, request, seed, units, collector, interrupts, symbols, tracer)
         error: Exception | None = None
         checked: SelfCheck | None = None
         try:
@@ -95,6 +98,8 @@ def explore_with(
                 supervise(campaign, tell)
         except (Problem, RunFailed) as raised:
             error = raised
+        finally:
+            tracer.end()
         result = _finish(campaign, store, checked)
     if error:
         raise error

@@ -160,7 +160,8 @@ class ReplayOutput(Output):
     """`racewash replay`: `rate` is how often the finding was seen, of how many tries.
 
     `recorded` is the build that showed it, `same_build` whether this one is the same. `findings` are all that were
-    seen, the one looked for among them when `reproduced`. `trace` is null unless it was asked for.
+    seen, the one looked for among them when `reproduced`. `trace` and `state` (where each thread stands at a step) are
+    null unless they were asked for.
     """
 
     build: str
@@ -176,6 +177,7 @@ class ReplayOutput(Output):
     diverged: Divergence | None
     findings: tuple[Finding, ...]
     trace: tuple[str, ...] | None
+    state: tuple[str, ...] | None
     notes: tuple[str, ...]
 
 

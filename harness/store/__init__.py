@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from harness.store.bundle import bundled
 from harness.store.read import bundles, newest_run, read_findings, read_run, store_findings
 from harness.store.write import RunStore, new_run, report_unfinished
 
 __all__ = [
     "RunStore",
+    "bundled",
     "bundles",
     "new_run",
     "newest_run",
