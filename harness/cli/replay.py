@@ -14,6 +14,7 @@ from harness.repro.debugger import debug
 from harness.repro.replay import TIMES_OTHER, TIMES_SAME
 from harness.repro.result import HANG_SECONDS
 from harness.repro.threads import TIMES_THREADS
+from harness.stress.intents import recover
 from harness.stress.request import SANITIZERS
 from harness.stress.result import memory_model
 from harness.version import VERSION
@@ -44,6 +45,8 @@ def replay(what: str, times: int, trace: bool, until: int | None, gdb: bool, rr:
     """Run what a TOKEN or a BUNDLE's folder recorded again: exit code 1 when the finding is seen, 0 when it isn't."""
     request = ReplayRequest(given=what, times=times, trace=trace, store=store, hang_after=hang_after, patches=patches,
                             until=until, gdb=gdb, rr=rr)  # fmt: skip
+    if store.is_dir():
+        recover(store, lambda sentence: click.echo(sentence, err=True))
     if gdb or rr:
         if as_json:
             raise click.UsageError("--json has nothing to print of a debugger: leave it out")

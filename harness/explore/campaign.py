@@ -19,7 +19,7 @@ from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.schedule import Calibration, Schedule
 from harness.oracle import observed
-from harness.store import bundled
+from harness.store import Intents, bundled
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
@@ -39,6 +39,8 @@ class Campaign:
     interrupted: Callable[[], bool]
     symbols: Symbols
     tracer: Tracer
+    intents: Intents
+    enough: Callable[[], bool] = lambda: False  # what was looked for has been found
     figures: Figures = field(default_factory=Figures)
     began: float | None = None  # when the first worker was ready
     canary: bool | None = None
@@ -60,7 +62,7 @@ class Campaign:
     @property
     def ending(self) -> bool:
         """Whether no further batch may be begun."""
-        return self.over or self.interrupted() or self.canary is False or bool(self.failed)
+        return self.over or self.enough() or self.interrupted() or self.canary is False or bool(self.failed)
 
     def met(self, canary: str) -> None:
         """A worker is ready, and says how its canary went."""

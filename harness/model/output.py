@@ -182,6 +182,31 @@ class ReplayOutput(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HuntOutput(Output):
+    """`racewash hunt`: the failure of `bundle` under the scheduler, with `token` to see it again; null: not found.
+
+    `match` says by what it is the same one; `findings` are all that were seen, `scenarios` how many were tried.
+    """
+
+    build: str
+    bundle: str
+    fingerprint: str
+    seed: int
+    found: Finding | None
+    match: str
+    token: str | None
+    findings: tuple[Finding, ...]
+    scenarios: int
+    executions: int
+    seconds: float
+    canary: bool | None
+    interrupted: bool
+    notes: tuple[str, ...]
+    path: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableOutput(Output, Table):
     """`racewash table`: the table itself beside the common fields."""
 
@@ -341,6 +366,7 @@ OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
     "explore": ExploreOutput,
     "replay": ReplayOutput,
+    "hunt": HuntOutput,
     "table": TableOutput,
     "list": ListOutput,
     "doctor": DoctorOutput,

@@ -39,6 +39,18 @@ def resolve(given: str, store: Path) -> Recorded:
     return read_bundle(same) if same else _drawn(parsed)
 
 
+def folder_of(given: str, store: Path) -> Path:
+    """Return the bundle that a folder's name or a token stands for. Raises Problem when it isn't there."""
+    folder = Path(given)
+    if "/" in given or folder.is_dir():
+        return folder
+    parsed = parse_token(given)
+    found = _by_content(parsed, store) if isinstance(parsed, str) else _by_token("".join(given.split()), store)
+    if found is None:
+        raise Problem(f"the store {store} has no bundle with this token; give the bundle's folder, or its store")
+    return found
+
+
 def read_bundle(folder: Path) -> Recorded:
     """Return what a bundle's folder holds."""
     if not folder.is_dir():
