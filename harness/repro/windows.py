@@ -78,7 +78,8 @@ def _around(scenario: Scenario, focus: Sequence[str], rng: Rng) -> Scenario:
     length = rng.pick(_LENGTHS)
     programs = [program for program in scenario.programs if program]
     chosen = _some(programs, rng.between(2, MAX_THREADS), rng)
-    cuts, before = [], []
+    cuts: list[Program] = []
+    before: list[Op] = []
     for program in chosen:
         wanted = rng.pick(focus) if focus else ""
         places = [i for i, op in enumerate(program) if op.name == wanted]
