@@ -16,10 +16,13 @@ from harness.repro.hunt import hunt as hunt_bundle
 from harness.stress.request import MAX_PROCESSES, MAX_SEED
 from harness.version import VERSION
 
+# Of a run of the suite expansion on threads that found what the patch expansion-plain-store plants: without the patch
+# there is nothing to be found.
+EXAMPLE = "@@"
 CANARY_MISSED = 3
 
 
-@click.command(epilog="Example: racewash hunt .racewash/runs/RUN/findings/FINDING --seconds 120")
+@click.command(epilog=f"\b\nExample: racewash hunt {EXAMPLE} --seconds 120")
 @click.argument("bundle", metavar="BUNDLE|TOKEN")
 @click.option("--seconds", type=SECONDS, default=STANDARD_SECONDS, show_default=True, help="Time for the search.")
 @click.option("--jobs", type=click.IntRange(1, MAX_PROCESSES), default=1, show_default=True,
@@ -56,7 +59,7 @@ def output_of(result: HuntResult) -> HuntOutput:
         command="hunt",
         version=VERSION,
         build=explored.build.identity,
-        bundle=str(result.bundle),
+        bundle=str(result.bundle) if result.bundle else None,
         fingerprint=result.hunted.fingerprint,
         seed=explored.seed,
         found=result.found,

@@ -186,10 +186,11 @@ class HuntOutput(Output):
     """`racewash hunt`: the failure of `bundle` under the scheduler, with `token` to see it again; null: not found.
 
     `match` says by what it is the same one; `findings` are all that were seen, `scenarios` how many were tried.
+    `bundle` is null when only a token was given.
     """
 
     build: str
-    bundle: str
+    bundle: str | None
     fingerprint: str
     seed: int
     found: Finding | None

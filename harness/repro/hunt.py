@@ -27,13 +27,13 @@ from harness.explore.supervisor import supervise
 from harness.explore.tracer import Tracer
 from harness.explore.units import Unit, Units, drawn
 from harness.model.bundle import REPRO
-from harness.model.finding import Finding
+from harness.model.finding import KINDS, Finding
 from harness.model.problem import Problem
 from harness.model.repro import Origin
 from harness.model.rng import Rng
 from harness.model.scenario import Scenario
 from harness.model.suite import Shape, Suite
-from harness.repro.resolve import folder_of, read_bundle
+from harness.repro.resolve import Recorded, folder_of, resolve
 from harness.repro.windows import evidence_of, windows
 from harness.store import Intents, RunStore, new_run, read_finding
 from harness.stress.collect import Collector
@@ -72,7 +72,7 @@ class HuntResult:
     """`found` is the same failure under the scheduler, None when the time was over before; `match` says by what."""
 
     request: HuntRequest
-    bundle: Path
+    bundle: Path | None
     hunted: Finding
     found: Finding | None
     match: str
@@ -86,15 +86,14 @@ def hunt(request: HuntRequest, notify: Say, tell: Say = lambda _: None) -> HuntR
     >>> hunt(HuntRequest(".racewash/runs/R/findings/F"), print).found.token  # doctest: +SKIP
     'rw1...'
     """
-    folder = folder_of(request.given, request.store)
-    hunted, scenario = _hunted(folder)
+    folder, recorded, hunted = _hunted(request.given, request.store)
     notify(f"hunting {hunted.kind} in {hunted.suite} for {request.seconds:g} s: {hunted.message}")
     build = get_build("sched", request.patches)
-    return hunt_with(exploring(build), request, folder, hunted, scenario, notify, tell)
+    return hunt_with(exploring(build), request, folder, hunted, recorded.scenario, notify, tell)
 
 
-def hunt_with(launch: Launch, request: HuntRequest, folder: Path, hunted: Finding, scenario: Scenario, notify: Say,
-              tell: Say = lambda _: None) -> HuntResult:  # fmt: skip
+def hunt_with(launch: Launch, request: HuntRequest, folder: Path | None, hunted: Finding, scenario: Scenario,
+              notify: Say, tell: Say = lambda _: None) -> HuntResult:  # fmt: skip
     """Hunt in workers that are started in a given way."""
     recover(request.store, notify)
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed
@@ -103,7 +102,7 @@ def hunt_with(launch: Launch, request: HuntRequest, folder: Path, hunted: Findin
     more = {"command": "hunt", "again": again(request, seed)}
     store = new_run(request.store, seed, {**intent(asked, seed, (hunted.suite,)), **more})
     collector = _Hunter(store, hunted, notify)
-    evidence = evidence_of(hunted, scenario, _operations(folder))
+    evidence = evidence_of(hunted, scenario, _operations(folder) if folder else None)
     units = _Candidates(_suite(hunted.suite), scenario, windows(scenario, evidence, Rng(seed)), seed)
     symbols = Symbols(launch.build)
     tracer = Tracer(launch, symbols, request.hang_after)
@@ -113,7 +112,8 @@ def hunt_with(launch: Launch, request: HuntRequest, folder: Path, hunted: Findin
                             enough=lambda: collector.match != "")  # fmt: skip
         error: Exception | None = None
         try:
-            _note_patches(folder, launch.build, collector)
+            if folder:
+                _note_patches(folder, launch.build, collector)
             supervise(campaign, tell)
         except (Problem, RunFailed) as raised:
             error = raised
@@ -135,10 +135,12 @@ def again(request: HuntRequest, seed: int) -> str:
 
 def same_failure(hunted: Finding, seen: Finding) -> str:
     """Return by what a finding is the hunted one, empty when it is another."""
-    if seen.fingerprint == hunted.fingerprint:
+    if seen.fingerprint.startswith(hunted.fingerprint):
         return "fingerprint"
     ours = {(place.file, place.function or place.line) for place in hunted.locations}
     theirs = {(place.file, place.function or place.line) for place in seen.locations}
+    if hunted.kind not in KINDS:  # only its fingerprint is known
+        return ""
     if seen.kind == hunted.kind and seen.invariant == hunted.invariant and (ours & theirs or not ours):
         return "kind and place" if ours else "kind"
     if not ours and seen.kind in _ENDS.get(hunted.kind, ()):
@@ -192,16 +194,18 @@ class _Candidates(Units):
         """There is only the one."""
 
 
-def _hunted(folder: Path) -> tuple[Finding, Scenario]:
-    finding = read_finding(folder)
-    if not (folder / REPRO).exists():
-        raise Problem(f"{folder} has no {REPRO}: its scenario is not known, so there is nothing to hunt in")
-    recorded = read_bundle(folder)
+def _hunted(given: str, store: Path) -> tuple[Path | None, Recorded, Finding]:
+    """Return the bundle, what is known of the scenario, and the finding, of which a token says only the name."""
+    recorded = resolve(given, store)
     if recorded.repro.scheduled:
-        raise Problem(f"{folder} has an exact schedule already: `racewash replay {folder}` shows it")
+        raise Problem("this has an exact schedule already: `racewash replay` shows it")
     if recorded.repro.target != OWN:
         raise Problem(f"the target {recorded.repro.target} doesn't run under the scheduler, so it can't be hunted")
-    return finding, recorded.scenario
+    folder = folder_of(given, store)
+    if folder:
+        return folder, recorded, read_finding(folder)
+    name = recorded.repro.fingerprint
+    return None, recorded, Finding("finding", "what the token stands for", recorded.scenario.suite, name)
 
 
 def _suite(name: str) -> Suite | None:

@@ -29,26 +29,21 @@ class Recorded:
 
 def resolve(given: str, store: Path) -> Recorded:
     """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found."""
-    folder = Path(given)
-    if "/" in given or folder.is_dir():
+    folder = folder_of(given, store)
+    if folder:
         return read_bundle(folder)
     parsed = parse_token(given)
-    if isinstance(parsed, str):
-        return read_bundle(_by_content(parsed, store))
-    same = _by_token("".join(given.split()), store)
-    return read_bundle(same) if same else _drawn(parsed)
+    assert isinstance(parsed, Repro)
+    return _drawn(parsed)
 
 
-def folder_of(given: str, store: Path) -> Path:
-    """Return the bundle that a folder's name or a token stands for. Raises Problem when it isn't there."""
+def folder_of(given: str, store: Path) -> Path | None:
+    """Return the bundle that a folder's name or a token stands for, None when a token's is not in the store."""
     folder = Path(given)
     if "/" in given or folder.is_dir():
         return folder
     parsed = parse_token(given)
-    found = _by_content(parsed, store) if isinstance(parsed, str) else _by_token("".join(given.split()), store)
-    if found is None:
-        raise Problem(f"the store {store} has no bundle with this token; give the bundle's folder, or its store")
-    return found
+    return _by_content(parsed, store) if isinstance(parsed, str) else _by_token("".join(given.split()), store)
 
 
 def read_bundle(folder: Path) -> Recorded:
