@@ -18,7 +18,7 @@ from harness.version import VERSION
 
 # Of a run of the suite expansion on threads that found what the patch expansion-plain-store plants: without the patch
 # there is nothing to be found.
-EXAMPLE = "@@"
+EXAMPLE = "rw1.AwlleHBhbnNpb25mUQAAAAAAAHgEAMgBz8LwAQA40onMHQD7Tv76FnI"
 CANARY_MISSED = 3
 
 
