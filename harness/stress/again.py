@@ -19,12 +19,12 @@ from harness.stress.canary import canary_seen, explain_start
 from harness.stress.child import Child, Launch
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
-from harness.stress.messages import Begin, Done, Ended, Failed, FromWorker, Garbled, Ready, Repeat
+from harness.stress.messages import MOST_PRINTED, Begin, Done, Ended, Failed, FromWorker, Garbled, Ready, Repeat
 from harness.stress.race import Race
 from harness.stress.request import OWN, RunRequest
+from harness.stress.slot import MEASURE_EVERY, START_SECONDS
 from harness.stress.verdict import Verdict
 
-_START_SECONDS = 120.0
 _TICK = 0.1
 # libtsan reports a race once in a process, but each try has to count its own.
 _EVERY_REPORT = "suppress_equal_stacks=0:suppress_equal_addresses=0"
@@ -74,7 +74,7 @@ class Tries:
         child = self._child or self._spawn()
         self._verdict.index = None
         child.send(Repeat(self._scenario, 0))
-        for message in self._messages(child, self._hang_after, self._stuck):
+        for message in self._messages(child, self._hang_after):
             match message:
                 case Begin():
                     self._verdict.index = 0
@@ -91,18 +91,11 @@ class Tries:
                     continue
         return list(self._gathered.came)
 
-    def _stuck(self, child: Child, quiet: float) -> None:
-        self._verdict.hang(quiet)
-
     def _spawn(self) -> Child:
         child = self._child = Child(self._launch)
         verdict = self._verdict = Verdict(self._race, child)
         verdict.suite = self._suite
-
-        def slow(_child: Child, quiet: float) -> None:
-            raise RunFailed(f"a worker did not start within {quiet:.0f} s")
-
-        for message in self._messages(child, _START_SECONDS, slow):
+        for message in self._messages(child, START_SECONDS):
             match message:
                 case Ready():
                     verdict.read = message.stderr
@@ -118,13 +111,13 @@ class Tries:
                     break
         raise RunFailed("a worker could not start")
 
-    def _messages(self, child: Child, seconds: float, stuck: Callable[[Child, float], None]) -> Iterator[FromWorker]:
-        """Yield what the worker says until the caller has enough, it ends, or it shows no life for so long."""
-        beat, quiet = child.progress.beat(), 0.0
+    def _messages(self, child: Child, seconds: float) -> Iterator[FromWorker]:
+        """Yield what the worker says until the caller has enough, it ends, or it has to be ended."""
+        beat, quiet, unmeasured = child.progress.beat(), 0.0, 0.0
         with selectors.DefaultSelector() as selector:
             selector.register(child.fd, selectors.EVENT_READ)
             while True:
-                ready = selector.select(_TICK)
+                passed = 0.0 if selector.select(_TICK) else _TICK
                 ended = child.process.poll() is not None
                 try:
                     messages = list(child.messages())
@@ -133,16 +126,27 @@ class Tries:
                     self._part()
                     return
                 yield from messages
+                now = child.progress.beat()
+                quiet = 0.0 if messages or now != beat else quiet + passed
+                beat, unmeasured = now, unmeasured + passed
                 if ended:
                     self._bury(child)
                     return
-                now = child.progress.beat()
-                quiet = 0.0 if messages or now != beat else quiet + (0.0 if ready else _TICK)
-                beat = now
-                if quiet > seconds:
-                    stuck(child, quiet)
+                if self._unbearable(child, quiet, seconds, unmeasured >= MEASURE_EVERY):
                     self._part()
                     return
+                unmeasured = 0.0 if unmeasured >= MEASURE_EVERY else unmeasured
+
+    def _unbearable(self, child: Child, quiet: float, seconds: float, measure: bool) -> bool:
+        """Judge a worker that hangs, prints without end or takes too much memory, as a run does; True when it does."""
+        rss, limit = child.measure()[1] if measure else 0, self._race.memory_limit
+        if quiet > seconds:
+            self._verdict.hang(quiet)
+        elif child.printed > 2 * MOST_PRINTED:
+            self._verdict.flood(MOST_PRINTED)
+        elif rss > limit:
+            self._verdict.oom(rss, limit)
+        return quiet > seconds or child.printed > 2 * MOST_PRINTED or rss > limit
 
     def _bury(self, child: Child) -> None:
         """The process has ended by itself."""
