@@ -13,7 +13,7 @@ from harness.model.rng import Rng
 from harness.model.scenario import Op, Program, Scenario, scenario_from_json
 from harness.model.schedule import Choice, Options
 from harness.model.suite import Shape, Suite
-from harness.repro import Forced, ReplayRequest, ReplayResult, force, replay, to
+from harness.repro import Forced, ReplayRequest, ReplayResult, Reproduced, force, replay, reproduce, to
 from harness.stress import RunFailed, RunRequest, RunResult, run
 from harness.version import VERSION as __version__
 
@@ -37,6 +37,7 @@ __all__ = [
     "Program",
     "ReplayRequest",
     "ReplayResult",
+    "Reproduced",
     "Rng",
     "RunFailed",
     "RunRequest",
@@ -54,6 +55,7 @@ __all__ = [
     "parse_defect",
     "parse_layout",
     "replay",
+    "reproduce",
     "run",
     "scenario_from_json",
     "sources",

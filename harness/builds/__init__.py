@@ -11,6 +11,7 @@ from harness.builds.linear import Checker, load_checker
 from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
+from harness.builds.record import build_record, made_with
 from harness.builds.runtime import Runtime, load_runtime
 from harness.builds.sources import sources
 from harness.builds.symbols import Symbols
@@ -33,6 +34,7 @@ __all__ = [
     "Symbols",
     "Target",
     "Track",
+    "build_record",
     "cache_folder",
     "find_compiler",
     "fixed_addresses",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "load_checker",
     "load_runtime",
+    "made_with",
     "recipe",
     "runtime_library",
     "sources",

@@ -20,6 +20,11 @@ class BatchProgress:
         """Return the bytes that the structure needs."""
         return int(interface(declarations(sources() / "native", SCHEDULED)).sizeof("rs_progress"))
 
+    @staticmethod
+    def seed_at() -> int:
+        """Return where in the structure the seed of the execution under way stands: 8 bytes, the lowest first."""
+        return int(interface(declarations(sources() / "native", SCHEDULED)).offsetof("rs_progress", "seed"))
+
     @property
     def executions(self) -> int:
         """Executions finished in the batch under way."""

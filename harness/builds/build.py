@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ Kind = Literal["native", "tsan", "asan", "sched"]
 _STEPS = "2"  # another number when compile_library does something else with the same recipe
 MANIFEST = "build.json"
 _SHOWN_LINES = 6
+_MISSING = re.compile(r"fatal error: '?([^\s':]+)'?(?:: No such file| file not found)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ class _Order:
         log = cache_folder() / "logs" / f"{self.recipe.kind}-{self.identity}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{error.command}\n{error.said}", encoding="utf-8")
+        missing = _MISSING.search(error.said)
+        if missing:
+            return Problem(
+                f"the {self.recipe.kind} build needs the source {missing[1]}, which is missing in {self.native}"
+            )
         first = "\n".join(error.said.splitlines()[:_SHOWN_LINES])
         return Problem(f"the {self.recipe.kind} build failed with {self.compiler}; all of it is in {log}:\n{first}")
 

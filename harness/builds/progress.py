@@ -46,6 +46,11 @@ class Progress:
         """Return the bytes that the structure needs."""
         return int(interface(declarations(sources() / "native")).sizeof("rw_progress"))
 
+    @staticmethod
+    def seed_at() -> int:
+        """Return where in the structure the seed of the execution under way stands: 8 bytes, the lowest first."""
+        return int(interface(declarations(sources() / "native")).offsetof("rw_progress", "seed"))
+
     @property
     def executions(self) -> int:
         """Executions finished in this worker."""

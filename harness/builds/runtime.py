@@ -138,6 +138,10 @@ class Runtime:
             self._lib.rs_force(call.table, call.plan, call.options, listed, len(legs), call.result)
             return call.batch()
 
+    def stop_at(self, step: int) -> None:
+        """Let the next traced execution call rs_stop_here at this step: a debugger has its breakpoint there."""
+        self._lib.rs_stop_at(step)
+
     def canary(self) -> str:
         """Look for the planted race; return nothing when it was found, else what went wrong."""
         message = self._ffi.new("char[]", _SENTENCE)

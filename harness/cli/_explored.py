@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli._summary import checked, findings_text, suites_text
+from harness.cli._summary import checked, findings_text, replay_text, suites_text
 from harness.model.output import Control, ExploreOutput
 
 
@@ -22,9 +22,7 @@ def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = (
         lines.append("interrupted: what is above was explored until then")
     lines.append(_canary(output, missed))
     lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
-    first = next((finding.token for finding in output.findings if finding.token), None)
-    patched = "".join(f" --patch {path}" for path in patches)
-    return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))
+    return "\n".join(lines + replay_text(output.findings, patches))
 
 
 def controlled(control: Control, seconds: float, executions: int) -> list[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from harness.model.finding import Finding
 from harness.model.output import RunOutput, SuiteFigures
+
+MOST_TOKENS = 8
 
 
 def summary(output: RunOutput) -> str:
@@ -16,7 +21,16 @@ def summary(output: RunOutput) -> str:
         lines.append("racewash: the sanitizer did not report the defect planted for it, so this run proves nothing; "
                      "`racewash doctor` says what this machine lacks")  # fmt: skip
     lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
-    return "\n".join(lines)
+    return "\n".join(lines + replay_text(output.findings))
+
+
+def replay_text(findings: tuple[Finding, ...], patches: Sequence[Path] = ()) -> list[str]:
+    """Return the last lines: how each finding, the first few of many, is seen again."""
+    patched = "".join(f" --patch {path}" for path in patches)
+    tokens = [finding.token for finding in findings if finding.token]
+    lines = [f"replay: racewash replay {token}{patched}" for token in tokens[:MOST_TOKENS]]
+    left = len(tokens) - MOST_TOKENS
+    return lines + ([f"replay: {left} more, see `racewash list findings`"] if left > 0 else [])
 
 
 def suites_text(suites: tuple[SuiteFigures, ...]) -> list[str]:

@@ -16,6 +16,7 @@ from harness.model.finding import Finding
 from harness.model.output import ListOutput, OperationLine, StrategyLine, SuiteLine
 from harness.model.problem import Problem
 from harness.store import store_findings
+from harness.stress.intents import recover
 from harness.stress.request import OWN, TARGETS
 from harness.version import VERSION
 
@@ -33,6 +34,8 @@ def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> N
     """List one TOPIC, or all: suites, operations, planted defects, invariants, strategies, findings of the store."""
     if topic == "findings" and not store.exists():
         raise Problem(f"the store {store} does not exist; name another with --store, or start with `racewash run`")
+    if store.is_dir():
+        recover(store, lambda sentence: click.echo(sentence, err=True))
     wanted = TOPICS if topic is None else (topic,)
     output = ListOutput(
         command="list",
@@ -123,7 +126,8 @@ def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
-    return finding.fingerprint, finding.kind, finding.suite, finding.message, finding.bundle or ""
+    where = f"{finding.bundle or ''}\n    {finding.token or 'no token: its seed is not known'}"
+    return finding.fingerprint, finding.kind, finding.suite, finding.message, where
 
 
 def _text(title: str, rows: Sequence[tuple[str, ...]]) -> str:

@@ -9,7 +9,8 @@ import click
 from harness.cli._options import echo_json
 from harness.model.output import ReportOutput
 from harness.model.problem import Problem
-from harness.store import newest_run
+from harness.store import RUNS, newest_run
+from harness.stress.intents import recover
 from harness.version import VERSION
 from reports.render import render
 
@@ -23,7 +24,10 @@ STORE = Path(".racewash")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report(run: Path | None, output: Path, as_json: bool) -> None:
     """Write a page of RUN: a run's folder, or a store, whose newest run is taken (standard: .racewash)."""
-    folder = find_run(run or STORE)
+    store = run or STORE
+    if (store / RUNS).is_dir():
+        recover(store, lambda sentence: click.echo(sentence, err=True))
+    folder = find_run(store)
     written = render(folder, output)
     if as_json:
         echo_json(ReportOutput(command="report", version=VERSION, run=str(folder), output=str(written)))

@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from harness.builds import Symbols
-from harness.explore.bundle import files_of, repro_of
+from harness.builds import Symbols, build_record
+from harness.explore.bundle import repro_of
 from harness.explore.figures import Figures
 from harness.explore.request import ExploreRequest
+from harness.explore.tracer import Tracer
 from harness.explore.units import Unit, Units
 from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Observation
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.schedule import Calibration, Options, Schedule
-from harness.model.token import token_of
 from harness.oracle import observed
+from harness.store import Intents, bundled
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
@@ -37,6 +38,9 @@ class Campaign:
     collector: Collector
     interrupted: Callable[[], bool]
     symbols: Symbols
+    tracer: Tracer
+    intents: Intents
+    enough: Callable[[], bool] = lambda: False  # what was looked for has been found
     figures: Figures = field(default_factory=Figures)
     began: float | None = None  # when the first worker was ready
     canary: bool | None = None
@@ -58,7 +62,7 @@ class Campaign:
     @property
     def ending(self) -> bool:
         """Whether no further batch may be begun."""
-        return self.over or self.interrupted() or self.canary is False or bool(self.failed)
+        return self.over or self.enough() or self.interrupted() or self.canary is False or bool(self.failed)
 
     def options_of(self, unit: Unit) -> Options:
         """What a unit is explored with: what was asked, and what its suite needs."""
@@ -117,18 +121,21 @@ class Campaign:
             raise RunFailed(text)
 
     def _refused(self, unit: Unit, batch: Batch) -> None:
-        where = f"scenario seed {unit.origin.seed} of the suite {unit.suite}"
+        where = f"scenario seed {unit.scenario.seed} of the suite {unit.suite}"
         theirs = batch.status in (BAD_REQUEST, NO_MEMORY)
         self.fail(f"{batch.message or batch.status} ({where})", problem=theirs)
 
     def _found(self, unit: Unit, seen: Observation) -> None:
         finding = observed(seen, unit.suite, self.symbols.frames)
-        repro = repro_of(seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint)
+        repro = repro_of(
+            seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint
+        )
         self._keep(unit, finding, repro, seen.trace_hash)
 
     def _keep(self, unit: Unit, finding: Finding, repro: Repro, trace_hash: int | None) -> None:
-        files, content = files_of(repro, unit.scenario, self.launch.build, trace_hash)
-        token = token_of(repro, content)
-        model = self.request.options.memory_model
-        report = f"memory model: {model}\nbuild: {repro.build}\ntoken: {token}\n\n{finding.report}"
-        self.collector.found(replace(finding, token=token, report=report), files)
+        if self.collector.knows(finding):
+            self.collector.found(finding, {})
+            return
+        trace = self.tracer.trace(repro, unit.scenario)
+        record = build_record(self.launch.build)
+        self.collector.found(*bundled(finding, repro, unit.scenario, record, trace, trace_hash))

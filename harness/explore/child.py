@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.builds import BatchProgress, Build
 from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
@@ -36,8 +36,8 @@ class WorkerEnded(Exception):
 class Explorer(Process):
     """A running worker of a sched build."""
 
-    def __init__(self, launch: Launch) -> None:
-        super().__init__(launch, BatchProgress.size())
+    def __init__(self, launch: Launch, area: Callable[[int], int | None] | None = None) -> None:
+        super().__init__(launch, BatchProgress.size(), area)
         self.progress = BatchProgress(self.area)
         self._frames = Frames(from_worker, LONGEST)
         self._waiting: list[FromWorker] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from harness.builds import Symbols, get_build
+from harness.builds import Symbols, build_record, get_build
 from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
 from harness.explore.named import NAMED
@@ -14,13 +15,15 @@ from harness.explore.request import WHOLE, ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
 from harness.explore.supervisor import supervise
+from harness.explore.tracer import Tracer
 from harness.explore.units import SLICE_MS, Units
 from harness.model.output import SelfCheck
 from harness.model.problem import Problem
 from harness.model.suite import Suite
-from harness.store import RunStore, new_run, report_unfinished
+from harness.store import Intents, RunStore, new_run
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
+from harness.stress.intents import recover
 from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 from harness.stress.request import MAX_SEED
@@ -83,12 +86,15 @@ def explore_with(
 ) -> ExploreResult:
     """Explore suites in workers that are started in a given way."""
     names = tuple(suite.name for suite in suites)
-    report_unfinished(request.store, notify)
+    recover(request.store, notify)
     store = new_run(request.store, seed, intent(request, seed, names))
     collector = Collector(store, names, notify)
     units = Units(suites, seed, request.shape, request.count, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
-        campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build))
+        symbols = Symbols(launch.build)
+        tracer = Tracer(launch, symbols, request.hang_after)
+        intents = Intents(store.path, build_record(launch.build), collector.note)
+        campaign = Campaign(launch, request, seed, units, collector, interrupts, symbols, tracer, intents)
         error: Exception | None = None
         checked: SelfCheck | None = None
         try:
@@ -98,7 +104,9 @@ def explore_with(
                 supervise(campaign, tell)
         except (Problem, RunFailed) as raised:
             error = raised
-        result = _finish(campaign, store, checked)
+        finally:
+            tracer.end()
+        result = finish(campaign, store, checked)
     if error:
         raise error
     return result
@@ -111,8 +119,10 @@ def _slice(request: ExploreRequest, suites: tuple[Suite, ...]) -> int:
     return max(SLICE_MS, round(1000 * request.time * request.jobs / len(suites)))
 
 
-def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> ExploreResult:
-    """Write run.json; when the store refuses, the result says so and has everything."""
+def finish(
+    campaign: Campaign, store: RunStore, checked: SelfCheck | None, more: Mapping[str, Any] | None = None
+) -> ExploreResult:
+    """Write run.json, with `more` in it; when the store refuses, the result says so and has everything."""
     collector, control = campaign.collector, campaign.figures.control(campaign.request.options.preemption_bound)
     judged = campaign.request.options.races
     if judged and control.shared_words and not any(finding.kind == "data-race" for finding in collector.findings):
@@ -142,7 +152,8 @@ def _finish(campaign: Campaign, store: RunStore, checked: SelfCheck | None) -> E
         self_check=checked,
     )
     try:
-        store.write_run(result.to_dict())
+        store.write_run({**result.to_dict(), **(more or {})})
+        campaign.intents.clear()
     except Problem as problem:
         collector.note(str(problem))
         return replace(result, notes=tuple(collector.notes))

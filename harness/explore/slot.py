@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.builds import BatchProgress
 from harness.explore.campaign import Campaign
 from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
 from harness.explore.request import WHOLE
 from harness.explore.units import Unit
 from harness.model.finding import Finding
-from harness.model.schedule import NO_CALIBRATION, Calibration
+from harness.model.repro import Repro
+from harness.model.schedule import NO_CALIBRATION, Calibration, Schedule
 from harness.oracle import Death, crash_finding, exit_finding, garbled_finding, hang_finding
 from harness.stress.evidence import native_stacks
 from harness.stress.failure import RunFailed
+from harness.stress.intents import scheduled_intent
 from harness.stress.messages import Garbled
 
 _TAIL = 16 << 10  # bytes of what a worker printed, kept with its death
@@ -27,8 +30,9 @@ _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its w
 class Slot:
     """A worker, and the unit that it explores."""
 
-    def __init__(self, campaign: Campaign) -> None:
+    def __init__(self, campaign: Campaign, number: int) -> None:
         self._campaign = campaign
+        self._name = f"worker-{number}"
         self._child: Explorer | None = None
         self._unit: Unit | None = None
         self._ready = False
@@ -87,6 +91,7 @@ class Slot:
         self._quiet, self._beat = 0.0, (0, 0)
         options = self._campaign.options_of(unit)
         self._child.progress.clear()
+        self._intend(unit)
         self._child.tell(
             Explore(unit.scenario, options, unit.first_seed, unit.executions, unit.milliseconds,
                     measure=options.strategy not in WHOLE)
@@ -104,8 +109,18 @@ class Slot:
 
     # ---- parts ----
 
+    def _intend(self, unit: Unit) -> None:
+        """Put on disk what is about to be explored, before it is."""
+        campaign = self._campaign
+        options, build = campaign.options_of(unit), campaign.launch.build
+        schedule = Schedule(options.strategy, unit.first_seed, self._calibration)
+        repro = Repro(unit.origin, unit.scenario.digest, options, schedule, build.identity, "")
+        intent = scheduled_intent(repro, unit.scenario, unit.executions, BatchProgress.seed_at())
+        campaign.intents.begin(self._name, intent)
+
     def _spawn(self) -> None:
-        self._child = Explorer(self._campaign.launch)
+        campaign = self._campaign
+        self._child = Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
         self._ready = False
         self._quiet, self._beat = 0.0, (0, 0)
 
@@ -118,11 +133,13 @@ class Slot:
             case Measured():
                 assert self._unit is not None
                 self._calibration = message.batch.calibration
+                self._intend(self._unit)
                 self._campaign.take(self._unit, message.batch)
                 self._done += message.batch.executions
             case Explored():
                 assert self._unit is not None
                 unit, self._unit = self._unit, None
+                self._campaign.intents.end(self._name)
                 self._campaign.take(unit, message.batch)
                 left = unit.executions - self._done - message.batch.executions
                 if message.batch.exhausted and left > 0:
@@ -141,6 +158,7 @@ class Slot:
         beat = (child.progress.executions, child.progress.seed)
         self._quiet = 0.0 if beat != self._beat else self._quiet + passed
         self._beat = beat
+        child.note(self._quiet)
         if not self._ready:
             if self._quiet > START_SECONDS:
                 raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
@@ -162,6 +180,7 @@ class Slot:
         printed = child.text(max(0, child.printed - _TAIL), child.printed)
         self._part(child)
         self._unit = None
+        self._campaign.intents.end(self._name)
         if unit is None:
             raise RunFailed(f"a worker was lost between two batches: {printed.strip()[-300:]}")
         seed = seed or unit.first_seed  # it died before its first execution

@@ -18,8 +18,8 @@ def supervise(campaign: Campaign, tell: Callable[[str], None]) -> None:
     """Explore all units. Whatever is raised, no process is left."""
     slots: list[Slot] = []
     try:
-        for _ in range(campaign.request.jobs):
-            slots.append(Slot(campaign))
+        for number in range(campaign.request.jobs):
+            slots.append(Slot(campaign, number))
         _work(campaign, slots, tell)
     finally:
         for slot in slots:

@@ -28,7 +28,7 @@ class Unit:
     """One batch. `executions` 0: as many as `milliseconds` allow."""
 
     suite: str
-    origin: Origin
+    origin: Origin | None  # None: nothing draws the scenario again
     scenario: Scenario
     first_seed: int
     executions: int

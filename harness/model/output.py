@@ -164,7 +164,8 @@ class ReplayOutput(Output):
     """`racewash replay`: `rate` is how often the finding was seen, of how many tries.
 
     `recorded` is the build that showed it, `same_build` whether this one is the same. `findings` are all that were
-    seen, the one looked for among them when `reproduced`. `trace` is null unless it was asked for.
+    seen, the one looked for among them when `reproduced`. `trace` and `state` (where each thread stands at a step) are
+    null unless they were asked for.
     """
 
     build: str
@@ -180,7 +181,34 @@ class ReplayOutput(Output):
     diverged: Divergence | None
     findings: tuple[Finding, ...]
     trace: tuple[str, ...] | None
+    state: tuple[str, ...] | None
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntOutput(Output):
+    """`racewash hunt`: the failure of `bundle` under the scheduler, with `token` to see it again; null: not found.
+
+    `match` says by what it is the same one; `findings` are all that were seen, `scenarios` how many were tried.
+    `bundle` is null when only a token was given.
+    """
+
+    build: str
+    bundle: str | None
+    fingerprint: str
+    seed: int
+    found: Finding | None
+    match: str
+    token: str | None
+    findings: tuple[Finding, ...]
+    scenarios: int
+    executions: int
+    seconds: float
+    canary: bool | None
+    interrupted: bool
+    notes: tuple[str, ...]
+    path: str
+    again: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,6 +371,7 @@ OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
     "explore": ExploreOutput,
     "replay": ReplayOutput,
+    "hunt": HuntOutput,
     "table": TableOutput,
     "list": ListOutput,
     "doctor": DoctorOutput,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SEEDED = ("random", "pct", "pos", "surw")  # strategies whose seed and calibration alone make the same choices again
+REAL = "real threads"  # no strategy: the operating system chose, and nothing wrote it down
 THREAD = 0  # the kind of choice that says which thread runs next
 NO_CALIBRATION = (0, 0, 0, 0)
 

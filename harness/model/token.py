@@ -1,7 +1,8 @@
 """Tokens, version 1: a repro in one word that can be copied from a log.
 
 `rw1.` and then, in URL-safe base64 without padding: a byte that says the form, the fields in the order of `_pack`, and
-four bytes of the SHA-256 over all before them. A repro whose choices follow from a seed takes at most 120 characters
+four bytes of the SHA-256 over all before them. What real threads did has a form of its own, with the scenario and the
+kind of build, but no schedule. A repro whose choices follow from a seed takes at most 120 characters
 for any suite with a name of ordinary length; one with a list of choices at most 400, for else the token names the
 content hash of the bundle that has the list.
 """
@@ -17,17 +18,19 @@ import zlib
 from harness.model._pack import Packer, Unpacker
 from harness.model.layout import PARTS, Layout
 from harness.model.problem import Problem
-from harness.model.repro import Origin, Repro
+from harness.model.repro import Origin, Repro, on_threads
 from harness.model.schedule import SEEDED, Choice, Options, Schedule
 from harness.model.suite import Shape
 
 PREFIX = "rw1."
 MAX_SEEDED, MAX_LISTED = 120, 400  # characters
-_FORM_SEED, _FORM_LIST, _FORM_BUNDLE = 0, 1, 2
+_FORM_SEED, _FORM_LIST, _FORM_BUNDLE, _FORM_THREADS = 0, 1, 2, 3
 _CHECK, _DIGEST, _PART, _HASH = 4, 3, 4, 16  # bytes: checksum, scenario digest, beginnings of build and finding, bundle
 # Names that take one byte, by their place, which never changes; others are spelt out.
 _STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "force", "default")
 _MODELS = ("sc", "tso", "c11")
+_KINDS = ("native", "tsan", "asan")  # of builds that run real threads
+_TARGETS = ("kvcache", "seekdb")
 _SPELT = 255
 _FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable")
 _BACKING, _DRAWN, _MEMORY = 1, 2, 4
@@ -37,7 +40,9 @@ def token_of(repro: Repro, content_hash: str) -> str:
     """Return the token of a repro whose bundle has this content hash (32 hex digits)."""
     seeded = repro.schedule.choices is None or repro.schedule.strategy in SEEDED
     if repro.origin is not None:
-        token = _token(_packed(repro, listed=not seeded))
+        seeded = seeded or not repro.scheduled
+        packed = _packed(repro, listed=not seeded) if repro.scheduled else _packed_threads(repro)
+        token = _token(packed)
         if len(token) <= (MAX_SEEDED if seeded else MAX_LISTED):
             return token
     return _token(bytes([_FORM_BUNDLE]) + bytes.fromhex(content_hash)[:_HASH])
@@ -90,13 +95,9 @@ def _checked(word: str) -> bytes:
 
 
 def _packed(repro: Repro, listed: bool) -> bytes:
-    assert repro.origin is not None
     out = Packer()
     out.raw(bytes([_FORM_LIST if listed else _FORM_SEED]))
-    out.text(repro.origin.suite)
-    out.raw(struct.pack("<Q", repro.origin.seed))
-    _pack_shape(out, repro.origin.shape)
-    out.raw(bytes.fromhex(repro.digest)[:_DIGEST])
+    _pack_scenario(out, repro)
     _pack_options(out, repro.options)
     _pack_name(out, repro.schedule.strategy, _STRATEGIES)
     out.raw(struct.pack("<Q", repro.schedule.seed))
@@ -114,12 +115,11 @@ def _unpacked(payload: bytes) -> Repro | str:
     form = source.raw(1)[0]
     if form == _FORM_BUNDLE:
         return source.raw(_HASH).hex()
+    if form == _FORM_THREADS:
+        return _unpacked_threads(source)
     if form not in (_FORM_SEED, _FORM_LIST):
         raise ValueError(f"its form is {form}")
-    suite = source.text()
-    [seed] = struct.unpack("<Q", source.raw(8))
-    shape = _unpack_shape(source)
-    digest = source.raw(_DIGEST).hex()
+    origin, digest = _unpack_scenario(source)
     options = _unpack_options(source)
     strategy = _unpack_name(source, _STRATEGIES)
     [schedule_seed] = struct.unpack("<Q", source.raw(8))
@@ -127,7 +127,41 @@ def _unpacked(payload: bytes) -> Repro | str:
     build, fingerprint = source.raw(_PART).hex(), source.raw(_PART).hex()
     choices = unpack_choices(source.rest()) if form == _FORM_LIST else None
     schedule = Schedule(strategy, schedule_seed, (first, second, third, fourth), choices)
-    return Repro(Origin(suite, seed, shape), digest, options, schedule, build, fingerprint)
+    return Repro(origin, digest, options, schedule, build, fingerprint)
+
+
+def _packed_threads(repro: Repro) -> bytes:
+    out = Packer()
+    out.raw(bytes([_FORM_THREADS]))
+    _pack_scenario(out, repro)
+    _pack_name(out, repro.kind, _KINDS)
+    _pack_name(out, repro.target, _TARGETS)
+    out.raw(bytes.fromhex(repro.build)[:_PART])
+    out.raw(bytes.fromhex(repro.fingerprint)[:_PART])
+    return bytes(out.data)
+
+
+def _unpacked_threads(source: Unpacker) -> Repro:
+    origin, digest = _unpack_scenario(source)
+    kind, target = _unpack_name(source, _KINDS), _unpack_name(source, _TARGETS)
+    build, fingerprint = source.raw(_PART).hex(), source.raw(_PART).hex()
+    if source.rest():
+        raise ValueError("more follows than belongs to it")
+    return on_threads(origin, digest, build, fingerprint, kind, target)
+
+
+def _pack_scenario(out: Packer, repro: Repro) -> None:
+    assert repro.origin is not None
+    out.text(repro.origin.suite)
+    out.raw(struct.pack("<Q", repro.origin.seed))
+    _pack_shape(out, repro.origin.shape)
+    out.raw(bytes.fromhex(repro.digest)[:_DIGEST])
+
+
+def _unpack_scenario(source: Unpacker) -> tuple[Origin, str]:
+    suite = source.text()
+    [seed] = struct.unpack("<Q", source.raw(8))
+    return Origin(suite, seed, _unpack_shape(source)), source.raw(_DIGEST).hex()
 
 
 def _pack_shape(out: Packer, shape: Shape) -> None:

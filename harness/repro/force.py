@@ -11,6 +11,7 @@ from harness.builds import Build, Symbols, get_build
 from harness.explore.bundle import files_of
 from harness.explore.child import Explorer, WorkerEnded, exploring
 from harness.explore.messages import Force
+from harness.explore.trace import trace_lines
 from harness.model.batch import BAD_REQUEST, NO_MEMORY
 from harness.model.finding import Finding
 from harness.model.problem import Problem
@@ -18,7 +19,6 @@ from harness.model.repro import Repro
 from harness.model.scenario import Scenario
 from harness.model.schedule import Choice, Options, Schedule
 from harness.oracle import observed
-from harness.repro.trace import trace_lines
 from harness.stress.failure import RunFailed
 
 STRATEGY = "force"

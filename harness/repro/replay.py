@@ -7,58 +7,32 @@ many tries with other seeds; they share a process until one of them ends it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from harness.builds import Build, Symbols, get_build
-from harness.explore.child import Explorer, WorkerEnded, exploring
+from harness.builds import Symbols, get_build
+from harness.explore.child import exploring
 from harness.explore.messages import Explore, Replay, ToWorker
-from harness.model.batch import BAD_REQUEST, NO_MEMORY, Batch
+from harness.explore.trace import trace_lines
+from harness.model.batch import Batch
 from harness.model.finding import Finding
 from harness.model.output import Divergence
 from harness.model.problem import Problem
 from harness.model.schedule import SEEDED, THREAD, Choice
-from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
 from harness.repro.resolve import Recorded, resolve
-from harness.repro.trace import trace_lines
+from harness.repro.result import ReplayRequest, ReplayResult
+from harness.repro.state import state_at
+from harness.repro.threads import replay_on_threads
+from harness.repro.workers import Workers
 from harness.stress.process import Launch
 
 TIMES_SAME, TIMES_OTHER = 3, 20  # tries on the build that showed it, and on another
 TRACED = 100_000  # events at most
-HANG_SECONDS = 30.0
-_TAIL = 16 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRequest:
-    """What is replayed: a token or a bundle's folder. `times` 0: a few, more on another build than recorded."""
-
-    given: str
-    times: int = 0
-    trace: bool = False
-    store: Path = Path(".racewash")
-    hang_after: float = HANG_SECONDS
-    patches: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayResult:
-    """How often what was recorded was seen (`seen` of `tries`), and all that was seen."""
-
-    recorded: Recorded
-    build: Build
-    same_build: bool
-    seen: int
-    tries: int
-    diverged: Divergence | None
-    findings: tuple[Finding, ...]
-    trace: tuple[str, ...] | None
-    notes: tuple[str, ...]
 
 
 def replay(request: ReplayRequest) -> ReplayResult:
     """Replay a token or a bundle. Raises Problem with one sentence when that can't be done."""
     recorded = resolve(request.given, request.store)
+    if not recorded.repro.scheduled:
+        return replay_on_threads(recorded, request)
     build = get_build("sched", request.patches)
     return replay_with(exploring(build), recorded, request)
 
@@ -72,19 +46,36 @@ def replay_with(launch: Launch, recorded: Recorded, request: ReplayRequest) -> R
     if not same:
         notes.append(f"this build ({build.identity[:8]}) is not the one that showed it ({repro.build[:8]})")
     symbols = Symbols(build)
+    wanted = request.trace or request.until is not None
     found: dict[str, Finding] = {}
-    seen, diverged, trace = 0, None, None
-    workers = _Workers(launch, recorded, request.hang_after, symbols, fresh=same)
+    seen, diverged, trace, state = 0, None, None, None
+    workers = Workers(launch, recorded, request.hang_after, symbols, fresh=same)
     for number in range(tries):
-        traced = TRACED if request.trace and number == 0 else 0
+        traced = TRACED if wanted and number == 0 else 0
         batch, findings = workers.run(order_of(recorded, same, number, traced))
         seen += any(finding.fingerprint.startswith(repro.fingerprint) for finding in findings)
         found.update({finding.fingerprint: finding for finding in findings})
         if number == 0:
             diverged = _divergence(recorded, batch)
-            trace = trace_lines(batch.events, batch.event_count, symbols) if traced else None
+            trace = trace_lines(batch.events, batch.event_count, symbols) if request.trace else None
+            state = None if request.until is None else state_at(batch.events, request.until, symbols)
     workers.end()
-    return ReplayResult(recorded, build, same, seen, tries, diverged, tuple(found.values()), trace, tuple(notes))
+    every = tuple(found.values())
+    return ReplayResult(recorded, build, same, seen, tries, diverged, every, trace, tuple(notes), state)
+
+
+def failing_step(launch: Launch, recorded: Recorded, request: ReplayRequest) -> int:
+    """Return the last point before what was recorded shows itself, or else of the whole execution."""
+    symbols = Symbols(launch.build)
+    same = launch.build.identity.startswith(recorded.repro.build)
+    workers = Workers(launch, recorded, request.hang_after, symbols, fresh=True)
+    batch, findings = workers.run(order_of(recorded, same, 0, TRACED))
+    if not batch.events:
+        raise Problem("the process dies in this execution before it can be looked at; --until STEP stops earlier")
+    pairs = zip([seen for seen in batch.observations if seen.kind], findings, strict=True)
+    steps = [seen.step for seen, finding in pairs if finding.fingerprint.startswith(recorded.repro.fingerprint)]
+    last = min(steps, default=batch.events[-1].step)
+    return max((event.step for event in batch.events if event.step <= last), default=last)
 
 
 def order_of(recorded: Recorded, same_build: bool, number: int, trace: int = 0) -> ToWorker:
@@ -101,46 +92,6 @@ def order_of(recorded: Recorded, same_build: bool, number: int, trace: int = 0) 
         return Explore(recorded.scenario, repro.options, seed, 1, calibration=schedule.calibration, trace=trace)
     assert schedule.choices is not None
     return Replay(recorded.scenario, repro.options, schedule.choices, seed, trace=trace)
-
-
-class _Workers:
-    """Runs one order after another; a process that dies of one is a finding, and the next order gets a new one."""
-
-    def __init__(self, launch: Launch, recorded: Recorded, seconds: float, symbols: Symbols, *, fresh: bool) -> None:
-        self._launch, self._seconds, self._symbols, self._fresh = launch, seconds, symbols, fresh
-        self._suite, self._seed = recorded.scenario.suite, recorded.repro.schedule.seed
-        self._child: Explorer | None = None
-
-    def run(self, order: ToWorker) -> tuple[Batch, list[Finding]]:
-        """Obey an order. Raises Problem when it can't be obeyed here."""
-        self._child = self._child or Explorer(self._launch)
-        alive = False
-        try:
-            batch = self._child.obey(order, self._seconds)
-            alive = True
-        except WorkerEnded as ended:
-            death = Death(self._suite, self._seed, "exploring", ended.text[-_TAIL:])
-            return Batch("died", ""), [_death(ended, death, self._seconds)]
-        finally:
-            if self._fresh or not alive:
-                self.end()
-        if batch.status in (BAD_REQUEST, NO_MEMORY):
-            self.end()
-            raise Problem(f"it can't be replayed here: {batch.message or batch.status}")
-        return batch, [observed(seen, self._suite, self._symbols.frames) for seen in batch.observations if seen.kind]
-
-    def end(self) -> None:
-        """End the process, if there is one."""
-        if self._child:
-            self._child.end()
-            self._child.close()
-        self._child = None
-
-
-def _death(ended: WorkerEnded, death: Death, seconds: float) -> Finding:
-    if ended.code is None:
-        return hang_finding(death, round(seconds), (), "")
-    return crash_finding(death, -ended.code) if ended.code < 0 else exit_finding(death, ended.code)
 
 
 def _divergence(recorded: Recorded, batch: Batch) -> Divergence | None:

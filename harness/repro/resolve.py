@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
-from harness.explore.bundle import REPRO, SCENARIO, content_hash, decode_repro
 from harness.explore.named import NAMED
 from harness.explore.units import drawn
+from harness.model.bundle import REPRO, SCENARIO, content_hash, decode_repro, decode_trace_hash
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.scenario import Scenario, scenario_from_json
 from harness.model.token import parse_token
 from harness.store import bundles
+from harness.stress.draw import draw
+from harness.stress.request import OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,21 @@ class Recorded:
 
 def resolve(given: str, store: Path) -> Recorded:
     """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found."""
-    folder = Path(given)
-    if "/" in given or folder.is_dir():
+    folder = folder_of(given, store)
+    if folder:
         return read_bundle(folder)
     parsed = parse_token(given)
-    if isinstance(parsed, str):
-        return read_bundle(_by_content(parsed, store))
-    same = _by_token("".join(given.split()), store)
-    return read_bundle(same) if same else _drawn(parsed)
+    assert isinstance(parsed, Repro)
+    return _drawn(parsed)
+
+
+def folder_of(given: str, store: Path) -> Path | None:
+    """Return the bundle that a folder's name or a token stands for, None when a token's is not in the store."""
+    folder = Path(given)
+    if "/" in given or folder.is_dir():
+        return folder
+    parsed = parse_token(given)
+    return _by_content(parsed, store) if isinstance(parsed, str) else _by_token("".join(given.split()), store)
 
 
 def read_bundle(folder: Path) -> Recorded:
@@ -46,26 +53,33 @@ def read_bundle(folder: Path) -> Recorded:
     if not (folder / REPRO).exists() and (folder / "finding.json").exists():
         raise Problem(f"{folder} has no schedule ({REPRO}): what real threads did is not recorded; `racewash explore` "
                       "finds schedules")  # fmt: skip
-    text, scenario = _read(folder / REPRO), _read(folder / SCENARIO)
+    return decoded(_read(folder / REPRO), _read(folder / SCENARIO), f"the bundle {folder}")
+
+
+def decoded(text: bytes, scenario: bytes, what: str) -> Recorded:
+    """Return what a repro.json and a scenario.json say; `what` names where they stand, for those that can't be read."""
     try:
         repro, whole = decode_repro(text), scenario_from_json(scenario)
     except ValueError as error:
-        raise Problem(f"the bundle {folder} is damaged or newer: {error}") from error
+        raise Problem(f"{what} is damaged or newer: {error}") from error
     if whole.digest != repro.digest:
-        raise Problem(f"the bundle {folder} is damaged: {SCENARIO} is not the scenario that {REPRO} names")
-    recorded = msgspec.json.decode(text).get("trace_hash")
-    return Recorded(repro, whole, int(recorded, 16) if recorded else None)
+        raise Problem(f"{what} is damaged: {SCENARIO} is not the scenario that {REPRO} names")
+    return Recorded(repro, whole, decode_trace_hash(text))
 
 
 def _drawn(repro: Repro) -> Recorded:
     from harness.generate import discover
 
     assert repro.origin is not None
-    suites = {**discover(), **NAMED}
+    known = discover() if repro.target == OWN else discover(repro.target)
+    suites = {**known, **NAMED} if repro.scheduled else known
     suite = suites.get(repro.origin.suite)
     if suite is None:
         raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here")
-    scenario = drawn(suite, repro.origin)
+    if repro.scheduled:
+        scenario = drawn(suite, repro.origin)
+    else:
+        scenario = draw(suite, repro.origin.seed, 0, repro.origin.shape, repro.kind)
     if scenario.digest.startswith(repro.digest):
         return Recorded(replace(repro, digest=scenario.digest), scenario)
     note = f"the suite {suite.name} draws another scenario from this seed now than when the token was made"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from harness.store.read import bundles, newest_run, read_findings, read_run, store_findings
-from harness.store.write import RunStore, new_run, report_unfinished
+from harness.store.bundle import bundled
+from harness.store.intent import Intents, read_intents
+from harness.store.read import bundles, newest_run, read_finding, read_findings, read_run, store_findings
+from harness.store.write import RUNS, RunStore, mark_reported, new_run, unfinished_runs
 
 __all__ = [
+    "RUNS",
+    "Intents",
     "RunStore",
+    "bundled",
     "bundles",
+    "mark_reported",
     "new_run",
     "newest_run",
+    "read_finding",
     "read_findings",
+    "read_intents",
     "read_run",
-    "report_unfinished",
     "store_findings",
+    "unfinished_runs",
 ]

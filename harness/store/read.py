@@ -25,6 +25,13 @@ def read_findings(folder: Path) -> list[Finding]:
     return [finding for _, finding in sorted(found, key=lambda item: (item[0], item[1].fingerprint))]
 
 
+def read_finding(bundle: Path) -> Finding:
+    """Return the finding of a bundle's folder."""
+    if not bundle.is_dir():
+        raise Problem(f"{bundle} does not exist; give the folder of a finding")
+    return _read_finding(bundle)[1]
+
+
 def newest_run(root: Path) -> Path | None:
     """Return the folder of the newest finished run of a store, None when there is none."""
     finished = [folder for folder in _entries(root / RUNS) if (folder / RUN).is_file()]
@@ -74,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
-        raise Problem(f"{path} does not exist; give the folder of a finished run") from None
+        raise Problem(f"{path} does not exist; give the folder of a finished run, or of a finding") from None
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,9 +40,13 @@ class RunStore:
         with _telling(self.path):
             write_file(self.path / RUN, _json(run))
 
+    def bundle_of(self, finding: Finding) -> Path:
+        """Return the folder that a finding has or would have."""
+        return self.path / FINDINGS / finding.fingerprint
+
     def add_finding(self, finding: Finding, files: Mapping[str, bytes]) -> Path:
         """Write a finding's bundle and return its folder; one known by its fingerprint only adds to the count."""
-        folder = self.path / FINDINGS / finding.fingerprint
+        folder = self.bundle_of(finding)
         known = self._kept.get(finding.fingerprint)
         with _telling(self.path):
             if known:
@@ -72,17 +76,21 @@ def new_run(root: Path, seed: int, intent: Mapping[str, Any] | None = None) -> R
             return RunStore(path)
 
 
-def report_unfinished(root: Path, notify: Callable[[str], None]) -> None:
-    """Say, once for each, which runs of the store ended because racewash itself died."""
+def unfinished_runs(root: Path) -> Iterator[Path]:
+    """Yield the runs of the store that ended because racewash itself died, until they are marked as reported."""
     for folder in sorted((root / RUNS).glob("*")):
         intent = folder / INTENT
         if folder.name.startswith(TEMPORARY) or not intent.is_file():
             continue
         if (folder / RUN).exists() or (folder / REPORTED).exists() or _alive(intent):
             continue
-        notify(f"an earlier run was cut off before its end; what it had found by then is in {folder}")
-        with contextlib.suppress(OSError):  # new_run tells of a store that can't be written; twice said does no harm
-            write_file(folder / REPORTED, _json({}))
+        yield folder
+
+
+def mark_reported(folder: Path) -> None:
+    """Remember that a run's end has been told."""
+    with contextlib.suppress(OSError):  # new_run tells of a store that can't be written; twice said does no harm
+        write_file(folder / REPORTED, _json({}))
 
 
 def _alive(intent: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.builds import Progress, Target
 from harness.stress.messages import Frames, FromWorker, Job, ToWorker, encode, from_worker
@@ -15,8 +15,8 @@ __all__ = ["COOKIE", "Child", "Launch", "launch_of"]
 class Child(Process):
     """A running worker of a build."""
 
-    def __init__(self, launch: Launch) -> None:
-        super().__init__(launch, Progress.size())
+    def __init__(self, launch: Launch, area: Callable[[int], int | None] | None = None) -> None:
+        super().__init__(launch, Progress.size(), area)
         self.progress = Progress(self.area)
         self._frames = Frames(from_worker)
         self.send(Job(launch.build, os.getpid(), self.area_fd, launch.target))

@@ -54,6 +54,10 @@ class Collector:
         """Take note of a worker's resident bytes."""
         self.suites[suite].peak_rss = max(self.suites[suite].peak_rss, rss)
 
+    def knows(self, finding: Finding) -> bool:
+        """Whether a finding would only be counted."""
+        return finding.fingerprint in self._findings
+
     def found(self, finding: Finding, files: Mapping[str, bytes]) -> None:
         """Keep a finding: stored at once with its files when it is new, counted when it is known."""
         name = finding.fingerprint

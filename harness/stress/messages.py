@@ -11,6 +11,7 @@ import msgspec
 
 from harness.builds import Build, Target
 from harness.model.outcome import Outcome
+from harness.model.scenario import Scenario
 from harness.model.suite import Shape
 
 MOST_PRINTED = 64 << 20  # bytes: what a worker may print in one execution, and in all before it is worn
@@ -40,6 +41,13 @@ class Start(msgspec.Struct, tag=True):
     first: int
     stride: int
     deadline: float
+
+
+class Repeat(msgspec.Struct, tag=True):
+    """To a worker: execute this scenario once, its threads for so many milliseconds at most."""
+
+    scenario: Scenario
+    milliseconds: int
 
 
 class Ready(msgspec.Struct, tag=True):
@@ -82,7 +90,7 @@ class Failed(msgspec.Struct, tag=True):
 
 
 FromWorker = Ready | Begin | Done | Ended | Failed
-ToWorker = Job | Start
+ToWorker = Job | Start | Repeat
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -28,6 +28,7 @@ from harness.model.problem import Problem
 from harness.stress.request import OWN
 
 COOKIE = "RACEWASH_WORKER"  # environment variable by which everything that descends from a worker is known
+NOTE = 8  # bytes behind the worker's own part of the area, which are the supervisor's
 _PIECE = 1 << 16
 _ROUNDS = 50  # of looking for descendants: they may fork while they are killed
 
@@ -52,16 +53,16 @@ def launch_of(build: Build, target: str = OWN, module: str = "harness.stress.wor
 class Process:
     """A running worker. Its output and its progress are memory files: no disk that can be full, no leftover.
 
-    Messages are frames that a subclass understands; `area_fd` is the progress area's descriptor in the worker.
+    `area` gives a descriptor of another memory for the progress, one that outlives this process too, or None. Messages
+    are frames that a subclass understands; `area_fd` is the progress area's descriptor in the worker.
     """
 
-    def __init__(self, launch: Launch, area_size: int) -> None:
+    def __init__(self, launch: Launch, area_size: int, area: Callable[[int], int | None] | None = None) -> None:
         self._cookie = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._printed_fd = os.memfd_create("racewash-stderr")
         fcntl.fcntl(self._printed_fd, fcntl.F_SETFL, fcntl.fcntl(self._printed_fd, fcntl.F_GETFL) | os.O_APPEND)
-        self.area_fd = os.memfd_create("racewash-progress")
-        os.ftruncate(self.area_fd, area_size)
-        self.area = mmap.mmap(self.area_fd, area_size)
+        self.area_fd = _area(area_size + NOTE, area)
+        self.area = mmap.mmap(self.area_fd, area_size + NOTE)
         self.fd, theirs = os.pipe()
         os.set_blocking(self.fd, False)
         # What the database writes goes with its process.
@@ -123,6 +124,10 @@ class Process:
             data += piece
         return data.decode(errors="replace")
 
+    def note(self, quiet: float) -> None:
+        """Write down, for whoever comes after this process, since when nothing has moved in the worker."""
+        self.area[-NOTE:] = round(quiet * 1000).to_bytes(NOTE, "little")
+
     # ---- measure ----
 
     def measure(self) -> tuple[float, int]:
@@ -168,6 +173,14 @@ class Process:
         os.close(self._printed_fd)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _area(size: int, given: Callable[[int], int | None] | None) -> int:
+    fd = given(size) if given else None
+    if fd is None:
+        fd = os.memfd_create("racewash-progress")
+        os.ftruncate(fd, size)
+    return fd
 
 
 def _sweep(cookie: str) -> list[str]:

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from harness.builds import Progress
 from harness.model.problem import Problem
 from harness.model.suite import Suite
+from harness.store import Intents
 from harness.stress.child import Launch
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
+from harness.stress.intents import threads_intent
 from harness.stress.request import OWN, RunRequest
 
 MAX_DEATHS = 8  # of workers, in one suite
@@ -28,6 +31,7 @@ class Race:
     seed: int
     collector: Collector
     interrupted: Callable[[], bool]
+    intents: Intents | None = None  # where what is about to be executed is written down
     began: float | None = None  # when the first worker was ready; the time before is not the suites'
     canary: bool | None = None
     attempted: set[str] = field(default_factory=set)  # suites of which an execution has begun
@@ -54,6 +58,22 @@ class Race:
         if self.deaths[suite.name] >= MAX_DEATHS:
             return False
         return self.elapsed < self.request.seconds or suite.name not in self.attempted
+
+    def area(self, worker: str, size: int) -> int | None:
+        """Return a descriptor of memory for a worker's progress that outlives this process, None when there is none."""
+        return self.intents.area(worker, size) if self.intents else None
+
+    def intend(self, worker: str, suite: str, first: int) -> None:
+        """Put on disk what a worker is about to execute, before it does."""
+        if self.intents:
+            request = self.request
+            self.intents.begin(worker, threads_intent(suite, request.target, self.seed, request.shape, first,
+                                                      request.processes, Progress.seed_at()))  # fmt: skip
+
+    def rest(self, worker: str) -> None:
+        """A worker executes nothing at the moment."""
+        if self.intents:
+            self.intents.end(worker)
 
     def died(self, suite: str) -> None:
         """Count a worker's death, and give the suite up when there were too many."""

@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.builds import get_build
+from harness.builds import build_record, get_build
 from harness.generate import discover
 from harness.model.problem import Problem
 from harness.model.suite import Suite
-from harness.store import RunStore, new_run, report_unfinished
+from harness.store import Intents, RunStore, new_run
 from harness.stress.child import Launch, launch_of
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
+from harness.stress.intents import recover
 from harness.stress.interrupts import Interrupts
 from harness.stress.race import Race
 from harness.stress.request import MAX_SEED, OWN, SANITIZERS, RunRequest, check, chosen
@@ -72,13 +73,14 @@ def run_with(
 ) -> RunResult:
     """Run suites in workers that are started in a given way."""
     names = tuple(suite.name for suite in suites)
-    report_unfinished(request.store, notify)
+    recover(request.store, notify)
     with Interrupts() as interrupts:
         store = new_run(request.store, seed, intent(request, seed, names))
         collector = Collector(store, names, notify)
         if request.shared and request.sanitizer == "tsan":
             collector.note(_NO_RACE_BETWEEN)
-        race = Race(launch, request, suites, seed, collector, interrupts)
+        intents = Intents(store.path, build_record(launch.build), collector.note)
+        race = Race(launch, request, suites, seed, collector, interrupts, intents)
         error: Exception | None = None
         try:
             supervise(race, tell)
@@ -109,6 +111,8 @@ def _finish(race: Race, store: RunStore) -> RunResult:
     )
     try:
         store.write_run(result.to_dict())
+        if race.intents:
+            race.intents.clear()
     except Problem as problem:
         collector.note(str(problem))
         return replace(result, notes=tuple(collector.notes))

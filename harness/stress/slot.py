@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from functools import partial
 from typing import assert_never
 
 from harness.model.suite import Suite
@@ -28,6 +29,7 @@ class Slot:
     def __init__(self, race: Race, number: int) -> None:
         self._race = race
         self._number = number
+        self._name = f"worker-{number}"
         self._left = list(race.suites)  # suites not yet begun
         self._suite: Suite | None = None
         self._deadline: float | None = None  # of the suite, set when a worker first begins it
@@ -100,6 +102,7 @@ class Slot:
                 self._next = message.index + self._race.request.processes
                 self._verdict.done(message)
             case Ended():
+                self._race.rest(self._name)
                 self._replacing = message.worn
                 self._assign(child)
             case Failed():
@@ -153,13 +156,14 @@ class Slot:
             self._deadline = self._race.share(len(self._left) + 1)
         self._verdict.suite = self._suite
         request = self._race.request
+        self._race.intend(self._name, self.suite, self._next)
         child.send(Start(pickle.dumps(self._suite), self._race.seed, request.shape, self._next, request.processes,
                          self._deadline))  # fmt: skip
 
     # ---- the process ----
 
     def _spawn(self) -> None:
-        self._child = Child(self._race.launch)
+        self._child = Child(self._race.launch, partial(self._race.area, self._name))
         self._verdict = Verdict(self._race, self._child)
         self._ready = self._finishing = self._replacing = False
         self._heard = 0  # messages
@@ -172,6 +176,7 @@ class Slot:
         beat = (self._heard, child.progress.beat())
         self._quiet = 0.0 if beat != self._beat else self._quiet + passed
         self._beat = beat
+        child.note(self._quiet)
         self._unmeasured += passed
         if not self._ready:
             if self._quiet > START_SECONDS:
@@ -215,6 +220,7 @@ class Slot:
     def _lose(self, child: Child) -> None:
         """A process that ended, or has to, before its time: the next one goes on after the scenario it died of."""
         self._part(child)
+        self._race.rest(self._name)
         if self._verdict.index is not None:
             self._next = self._verdict.index + self._race.request.processes
         if not self._finishing:

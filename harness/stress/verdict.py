@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import msgspec
 
+from harness.builds import build_record
 from harness.model.finding import Finding
 from harness.model.outcome import Outcome
+from harness.model.repro import Origin, on_threads
+from harness.model.scenario import Scenario
 from harness.model.suite import Suite
 from harness.oracle import (
     Death,
@@ -24,6 +27,7 @@ from harness.oracle import (
     parse_reports,
     report_finding,
 )
+from harness.store import bundled
 from harness.stress.child import Child
 from harness.stress.draw import draw, scenario_seed
 from harness.stress.evidence import native_stacks, operations_json, running_operations
@@ -56,7 +60,7 @@ class Verdict:
         if outcome.status in EXECUTED:
             self._race.collector.add(name, outcome)
             self._race.collector.peak(name, done.peak_rss)
-        files = self._files() if reports or outcome.violations or outcome.status == "child-died" else {}
+        files: dict[str, bytes] = {}
         if outcome.violations:
             files["operations.json"] = done.operations or b""
             files["snapshot.json"] = msgspec.json.encode({"format": 1, **outcome.snapshot})
@@ -75,31 +79,31 @@ class Verdict:
         if not _explained(reports):
             death = self._death()
             found.append(crash_finding(death, -code) if code < 0 else exit_finding(death, code))
-        self._keep(found, self._files(self._operations()))
+        self._keep(found, self._operations())
 
     def hang(self, seconds: float) -> None:
         """The process has to be killed, because nothing moves in it."""
         running = running_operations(self._child.progress)
         stacks = native_stacks(self._child.pids(), self._race.interrupted)
-        files = self._files(self._operations())
-        self._end([hang_finding(self._death(), round(seconds), running, stacks)], files)
+        operations = self._operations()
+        self._end([hang_finding(self._death(), round(seconds), running, stacks)], operations)
 
     def oom(self, rss: int, limit: int) -> None:
         """The process has to be killed, because it takes too much memory."""
-        self._end([oom_finding(self._death(), rss, limit)], self._files(self._operations()))
+        self._end([oom_finding(self._death(), rss, limit)], self._operations())
 
     def flood(self, limit: int) -> None:
         """The process has to be killed, because one execution printed too much."""
-        self._end([flood_finding(self._death(), limit)], self._files(self._operations()))
+        self._end([flood_finding(self._death(), limit)], self._operations())
 
     def garbled(self, why: str) -> None:
         """The process has to be killed, because what it sends is no message; which execution did it is not known."""
         death = replace(self._death(), phase="unknown")
-        self._end([garbled_finding(death, why)], self._files(self._operations()))
+        self._end([garbled_finding(death, why)], self._operations())
 
     def left_behind(self, names: list[str]) -> None:
         """Forked processes were still there when the process had ended."""
-        self._keep([left_behind_finding(self._death(), names)], self._files())
+        self._keep([left_behind_finding(self._death(), names)], {})
 
     # ---- parts ----
 
@@ -141,19 +145,28 @@ class Verdict:
         phase = self._child.progress.phase if self.index is not None else "between executions"
         return Death(self._name, self._seed, phase, self._child.text(max(0, printed - _TAIL), printed))
 
-    def _operations(self) -> bytes:
-        return operations_json(self._child.progress)
+    def _operations(self) -> dict[str, bytes]:
+        return {"operations.json": operations_json(self._child.progress)}
 
-    def _files(self, operations: bytes = b"") -> dict[str, bytes]:
-        files = {"operations.json": operations} if operations else {}
-        if self.suite and self.index is not None:
-            scenario = draw(self.suite, self._race.seed, self.index, self._race.request.shape, self._race.kind)
-            files["scenario.json"] = scenario.to_json()
-        return files
+    def _scenario(self) -> Scenario | None:
+        """Return the scenario under way, None when it isn't known."""
+        if self.suite is None or self.index is None:
+            return None
+        return draw(self.suite, self._race.seed, self.index, self._race.request.shape, self._race.kind)
 
     def _keep(self, findings: list[Finding], files: dict[str, bytes]) -> None:
+        """Keep findings: those that are new with all that belongs in a bundle."""
+        collector = self._race.collector
+        scenario = self._scenario() if any(not collector.knows(finding) for finding in findings) else None
         for finding in findings:
-            self._race.collector.found(finding, files)
+            if scenario is None or collector.knows(finding):
+                collector.found(finding, files)
+                continue
+            build, request = self._race.launch.build, self._race.request
+            origin = Origin(self._name, self._seed or 0, request.shape)
+            repro = on_threads(origin, scenario.digest, build.identity, finding.fingerprint, build.kind, request.target)
+            told, made = bundled(finding, repro, scenario, build_record(build))
+            collector.found(told, {**made, **files})
 
     def _not_executed(self, outcome: Outcome) -> None:
         """No thread ran: with the user's own figures that is theirs to correct, else a mistake of ours."""

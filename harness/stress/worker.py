@@ -35,6 +35,7 @@ from harness.stress.messages import (
     Failed,
     Job,
     Ready,
+    Repeat,
     Start,
     receive,
     send,
@@ -77,8 +78,14 @@ def serve(fd: int, loader: Callable[[Build, str], Executor]) -> None:
         library.canary()
         send(fd, Ready(library.target, _printed()))
         area = mmap.mmap(job.progress, Progress.size())
-        while isinstance(start := receive(sys.stdin.buffer, to_worker), Start):
-            send(fd, Ended(worn=_run_suite(fd, library, area, start)))
+        while order := receive(sys.stdin.buffer, to_worker):
+            match order:
+                case Start():
+                    send(fd, Ended(worn=_run_suite(fd, library, area, order)))
+                case Repeat():
+                    send(fd, Ended(worn=_repeated(fd, library, area, order)))
+                case Job():
+                    raise RuntimeError("a worker got a second job")
     except Problem as problem:
         send(fd, Failed(str(problem), problem=True))
     except Exception:
@@ -116,6 +123,17 @@ def _run_suite(fd: int, library: Executor, area: mmap.mmap, start: Start) -> boo
             if now - drawn >= drawn - began:
                 break
         index += start.stride
+
+
+def _repeated(fd: int, library: Executor, area: mmap.mmap, order: Repeat) -> bool:
+    """Execute one scenario once; return as `_run_suite` does."""
+    _reset_peak()
+    send(fd, Begin(0))
+    scenario = order.scenario
+    outcome = library.execute(scenario, progress=area, deadline_ms=order.milliseconds,
+                              check_leaks=objects_apart(scenario))  # fmt: skip
+    send(fd, _done(0, outcome, area, library.target))
+    return outcome.status == "child-died" or _printed() >= MOST_PRINTED
 
 
 def _done(index: int, outcome: Outcome, area: mmap.mmap, target: Target) -> Done:

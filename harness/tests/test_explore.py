@@ -108,7 +108,7 @@ def test_executions_are_divided_exactly_over_suites_and_scenarios() -> None:
     by_suite = {name: [unit.executions for unit in found if unit.suite == name] for name in ("fine", "segv")}
     assert by_suite == {"fine": [*[SEEDS] * SCENARIOS, 51], "segv": [*[SEEDS] * SCENARIOS, 50]}
     assert [unit.suite for unit in found[:4]] == ["fine", "segv", "fine", "segv"]
-    assert len({(unit.suite, unit.origin.seed) for unit in found}) == len(found)
+    assert len({(unit.suite, unit.scenario.seed) for unit in found}) == len(found)
     assert len({unit.first_seed for unit in found}) == len(found)
 
 
@@ -367,7 +367,10 @@ def test_a_bundle_has_what_it_takes(tmp_path: Path) -> None:
     assert read_findings(result.path) == [finding]
     assert finding.bundle
     files = {path.name: path.read_bytes() for path in Path(finding.bundle).iterdir()}
-    assert set(files) == {"finding.json", "repro.json", "scenario.json", "stderr.txt"}
+    assert set(files) == {
+        "finding.json", "repro.json", "scenario.json", "stderr.txt", "trace.txt", "build.json", "environment.json",
+        "repro.py", "test_repro.py",
+    }  # fmt: skip
     assert b"memory model: sc" in files["stderr.txt"]
     repro = json.loads(files["repro.json"])
     assert repro["schedule"]["choices"] == [[3, 0, 1], [9, 0, 2], [12, 3, 1]]

@@ -18,7 +18,8 @@ import pytest
 
 from harness.model.finding import Finding, Location
 from harness.model.problem import Problem
-from harness.store import new_run, newest_run, read_findings, read_run, report_unfinished, store_findings
+from harness.store import new_run, newest_run, read_findings, read_run, store_findings
+from harness.stress.intents import recover
 
 pytestmark = pytest.mark.contract
 
@@ -31,7 +32,7 @@ FILES = {"scenario.json": b'{"format":1}', "operations.json": b"{}"}
 
 def unfinished(root: Path) -> list[str]:
     told: list[str] = []
-    report_unfinished(root, told.append)
+    recover(root, told.append)
     return told
 
 

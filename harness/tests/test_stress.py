@@ -23,8 +23,10 @@ from harness.builds import Build
 from harness.model.finding import Finding
 from harness.model.layout import BEFORE
 from harness.model.problem import Problem
+from harness.model.repro import Origin, Repro
 from harness.model.rng import Rng
 from harness.model.suite import Shape, Suite
+from harness.model.token import parse_token
 from harness.store import RunStore, newest_run, read_findings, read_run
 from harness.stress import RunFailed, RunRequest, RunResult, run
 from harness.stress.child import COOKIE, Launch
@@ -41,9 +43,10 @@ pytestmark = pytest.mark.contract
 WORKER = Path(__file__).with_name("fake_worker.py")
 HANG = 1.0  # seconds without progress, in these tests
 SEED = 11
+FAKE = "fa4e" * 4  # a build's identity
 
 
-def launch(kind: str = "native", identity: str = "fake", **more: str) -> Launch:
+def launch(kind: str = "native", identity: str = FAKE, **more: str) -> Launch:
     nowhere = Path("nowhere")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more}
     build = Build(kind, identity, "no compiler", nowhere, nowhere)
@@ -104,7 +107,7 @@ def test_figures_are_added_up_and_kept(tmp_path: Path) -> None:
     assert stored["command"] == "run"
     assert stored["seed"] == SEED
     assert stored["executions"] == fine.executions + slow.executions
-    assert stored["build"]["identity"] == "fake"
+    assert stored["build"]["identity"] == FAKE
     assert [one["name"] for one in stored["suites"]] == ["fine", "slow"]
     assert stored["again"].startswith("racewash run fine slow --seconds 3")
     assert newest_run(tmp_path) == result.path
@@ -201,7 +204,10 @@ def test_a_worker_that_ends_is_a_finding_and_the_run_goes_on(what: str, kind: st
     result = race(tmp_path, sometimes(what), suite("fine"), seconds=4.0)
     assert time.monotonic() - began < 60
     finding = only(result)
-    assert (finding.kind, finding.suite, finding.token) == (kind, f"sometimes-{what}", None)
+    assert (finding.kind, finding.suite) == (kind, f"sometimes-{what}")
+    recorded = parse_token(finding.token or "")
+    assert isinstance(recorded, Repro)
+    assert (recorded.origin, recorded.kind) == (Origin(finding.suite, finding.seed or 0, Shape(threads=2)), "native")
     assert words in finding.message
     assert finding.seed is not None
     assert finding.seed % 4 == 0

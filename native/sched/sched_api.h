@@ -265,6 +265,10 @@ int32_t rs_replay(const rw_target *target, const rw_plan *plan, const rs_options
 int32_t rs_force(const rw_target *target, const rw_plan *plan, const rs_options *options, const rs_leg *legs,
                  int32_t leg_cnt, rs_result *result);
 
+/* For debuggers: the next traced execution that comes to this step calls rs_stop_here, which does nothing. */
+void rs_stop_at(int64_t step);
+void rs_stop_here(void);
+
 /* A planted race in a tiny target must be found: 1, else 0 and a sentence. Nothing found means nothing without it. */
 int32_t rs_canary(char *message, int64_t message_len);
 

@@ -1,6 +1,8 @@
 /* Writes down events as they happen; values that are addresses in the library are made relative to it. */
 #include "trace.h"
 
+#include "breakpoint.h"
+
 static struct {
     rs_event *events;
     int64_t max, cnt;
@@ -28,6 +30,7 @@ void trace_event(uint32_t kind, uintptr_t addr, uint32_t size, uint64_t value, u
     }
     trace.cnt++;
     trace.last = tid;
+    breakpoint_passed();
 }
 
 int64_t trace_count(void) {

@@ -1,0 +1,43 @@
+"""Runs a finding's execution once more with a trace, in a process of its own, before the finding is told."""
+
+from __future__ import annotations
+
+from harness.builds import Symbols
+from harness.explore.child import Explorer, WorkerEnded
+from harness.explore.messages import Replay
+from harness.explore.trace import trace_lines
+from harness.model.problem import Problem
+from harness.model.repro import Repro
+from harness.model.scenario import Scenario
+from harness.stress.failure import RunFailed
+from harness.stress.process import Launch
+
+MOST = 20_000  # events; what an execution goes through is a few hundred
+
+
+class Tracer:
+    """A process that is started at the first finding and stays for the others."""
+
+    def __init__(self, launch: Launch, symbols: Symbols, seconds: float) -> None:
+        self._launch, self._symbols, self._seconds = launch, symbols, seconds
+        self._child: Explorer | None = None
+
+    def trace(self, repro: Repro, scenario: Scenario) -> tuple[str, ...]:
+        """Return the lines of an execution's trace, or one that says why there is none. Raises nothing of the kind."""
+        choices = repro.schedule.choices
+        if choices is None:
+            return ("no trace: the process died in this execution",)
+        try:
+            self._child = self._child or Explorer(self._launch)
+            batch = self._child.obey(Replay(scenario, repro.options, choices, repro.schedule.seed, MOST), self._seconds)
+        except (WorkerEnded, Problem, RunFailed) as error:
+            self.end()
+            return (f"no trace: {' '.join(str(error).split())}",)
+        return trace_lines(batch.events, batch.event_count, self._symbols)
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._child:
+            self._child.end()
+            self._child.close()
+        self._child = None
