@@ -7,6 +7,7 @@ from typing import Any
 from cffi import FFI
 
 from harness.builds.opened import plain
+from harness.builds.plan import read_faults
 from harness.builds.target import Target
 from harness.model.batch import BAD_REQUEST, DIVERGED, DONE, NO_MEMORY, STOPPED, Batch, Event, Observation, Stack
 from harness.model.schedule import Choice
@@ -59,6 +60,7 @@ def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int
         events=_events(ffi, raw, options, lib),
         event_count=int(raw.event_cnt),
         hashes=hashes,
+        faults=read_faults(target, raw.faults),
         **{name: int(getattr(raw, name)) for name in _COUNTS},
     )
 

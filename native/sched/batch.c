@@ -7,6 +7,7 @@
 #include "coverage.h"
 #include "execute.h"
 #include "explain.h"
+#include "faults.h"
 #include "finding.h"
 #include "heap.h"
 #include "memory_model.h"
@@ -104,6 +105,7 @@ static void sum_up(batch *b) {
     out->shared_words += race_shared_words();
     out->trace_hash = rt.hash;
     out->batch_hash = (out->batch_hash ^ rt.hash) * UINT64_C(0x9E3779B97F4A7C15);
+    faults_sum(&out->faults);
     (void)distinct_add(choices.hash);
 }
 

@@ -54,7 +54,9 @@ int64_t kt_run(rw_thread *th, const rw_op *op) {
     if (op->code < 0 || op->code >= KT_OP_COUNT) {
         return KV_INVALID;
     }
+    kt_fault_begin(&th->judge);
     kv_rc rc = calls[op->code].fn(th, op->arg);
     kt_judge_end(&th->judge, op->code, rc);
+    kt_fault_end(&th->judge, kt_ops[op->code].name, rc);
     return th->judge.found == found ? (int64_t)rc : -1;
 }
