@@ -22,6 +22,7 @@ from harness.version import VERSION
 COMMANDS = {  # name -> where it is; loaded only when asked for, so that each command starts fast
     "run": "harness.cli.run:run",
     "explore": "harness.cli.explore:explore",
+    "sweep": "harness.cli.sweep:sweep",
     "replay": "harness.cli.replay:replay",
     "table": "harness.cli.table:table",
     "list": "harness.cli.list:list_topics",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.model.fault import FaultCounts
+from harness.model.fault import NO_COUNTS, FaultCounts
 from harness.model.schedule import NO_CALIBRATION, Calibration, Choice
 
 DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED = "done", "bad-request", "no-memory", "diverged", "stopped"
@@ -98,5 +98,5 @@ class Batch:
     choices: tuple[Choice, ...] = ()
     events: tuple[Event, ...] = ()
     event_count: int = 0
-    faults: FaultCounts = FaultCounts()  # of plans with faults
+    faults: FaultCounts = NO_COUNTS  # of plans with faults
     hashes: bytes = b""  # a trace hash for each seed, 8 bytes little-endian

@@ -58,9 +58,9 @@ _RANGES = {"thread": (CREATION, 255), "skip": (0, _LARGEST), "every": (1, _LARGE
 def parse_fault(text: str) -> Fault:
     """Return the fault that a text says. Raises Problem with one sentence when it says none.
 
-    >>> parse_fault("alloc nth=3")
+    >>> parse_fault("disk skip=3")
     Traceback (most recent call last):
-    harness.model.problem.Problem: the fault 'alloc nth=3' has no field nth; it may have label, site, thread, skip, every, budget, chance, seed
+    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc
     """
     kind, *words = text.split() or [""]
     if kind not in KINDS:
@@ -134,6 +134,9 @@ class FaultCounts:
             max(self.points, other.points), self.failed + other.failed, self.hit + other.hit,
             _added(self.reached, other.reached), _added(self.failing, other.failing), _added(self.benign, other.benign),
         )  # fmt: skip
+
+
+NO_COUNTS = FaultCounts()
 
 
 def _added(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

@@ -174,7 +174,9 @@ def _pack_fault(out: Packer, fault: Fault) -> None:
 def _unpack_fault(source: Unpacker) -> str:
     kind, bits = _unpack_name(source, KINDS), source.number()
     texts = ("label", "site")
-    values = {name: source.text() if name in texts else source.signed() for i, name in enumerate(_FAULT) if bits >> i & 1}
+    values = {
+        name: source.text() if name in texts else source.signed() for i, name in enumerate(_FAULT) if bits >> i & 1
+    }
     return str(replace(Fault(kind), **values))  # type: ignore[arg-type]
 
 

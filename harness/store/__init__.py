@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from harness.store.read import bundles, newest_run, read_findings, read_run, store_findings
-from harness.store.write import RunStore, new_run, report_unfinished
+from harness.store.write import RunStore, keep_file, new_run, report_unfinished
 
 __all__ = [
     "RunStore",
     "bundles",
+    "keep_file",
     "new_run",
     "newest_run",
     "read_findings",

@@ -79,7 +79,7 @@ typedef struct rw_site { /* a place in the code under test whose allocation can 
 } rw_site;
 
 typedef struct rw_benign { /* a scope in which an operation may go on as if nothing had happened */
-    const char *op;    /* the operation's name */
+    const char *op;    /* the operation's name; empty: any */
     const char *function; /* in which the allocation stands that may fail unsaid */
     const char *reason; /* one sentence */
 } rw_benign;
