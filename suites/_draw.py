@@ -243,6 +243,8 @@ class Writer:
 
     def share_retired(self) -> None:
         """A pin shared after its block was retired: only then two holders must share one hazard pointer."""
+        while len(self._filled["hold"]) > SLOTS - 2:
+            self._op("hold_drop", self.empty("hold"))
         instance, key, source = self.instance(), self.key(), self.fill("hold")
         self._op("put", instance, key, self._config.block)  # larger than a payload: a block of its own, full at once
         self._op("get_hold", source, instance, key)

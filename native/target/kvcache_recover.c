@@ -56,6 +56,13 @@ static void judge_pairs(rw_thread *th, int64_t instance) {
     }
 }
 
+/* A drop that ended early is to be called again; now it has to get to its end. */
+static void judge_drop(rw_thread *th, int64_t instance) {
+    kv_rc rc = run(th, KT_NO_drop_instance, instance, 0, 0);
+    KT_CHECK(&th->judge, F2, rc == KV_OK || rc == KV_NOT_FOUND || rc == KV_RC_COUNT,
+             "with nobody else about drop_instance ended as %s", kv_rc_names[rc]);
+}
+
 int64_t kt_recover(rw_core *core) {
     if (core->cache == NULL || kt_recorded(core) > 0) { /* what is broken already would only break more */
         return kt_recorded(core);
@@ -64,9 +71,13 @@ int64_t kt_recover(rw_core *core) {
     rw_thread *th = kt_attach(core, KT_RECOVER_TID);
     if (KT_CHECK(&outside, F2, th != NULL, "no thread can be attached any more")) {
         th->judge.tid = -1; /* no program's */
+        int64_t tenants = (int64_t)at_load(&core->tenant_max, relaxed) + 1;
+        for (int64_t tenant = 0; tenant < tenants; tenant++) {
+            judge_drop(th, tenant * KV_MAX_CACHE_NUM);
+        }
         (void)run(th, KT_NO_flush, 1, 0, 0);
         judge_handles(&th->judge);
-        for (int64_t tenant = 0; tenant <= at_load(&core->tenant_max, relaxed); tenant++) {
+        for (int64_t tenant = 0; tenant < tenants; tenant++) {
             judge_pairs(th, tenant * KV_MAX_CACHE_NUM);
         }
         kt_detach(th);
