@@ -276,6 +276,14 @@ class SuiteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLine:
+    """A place that allocates and can be made to fail: FILE:LINE."""
+
+    site: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationLine:
     """An operation that a target offers, or (`offered` false) that our core's target has and this one hasn't."""
 
@@ -295,6 +303,7 @@ class ListOutput(Output):
     defects: tuple[Defect, ...] | None = None
     invariants: tuple[Invariant, ...] | None = None
     strategies: tuple[StrategyLine, ...] | None = None
+    sites: tuple[SiteLine, ...] | None = None
     findings: tuple[Finding, ...] | None = None
 
 
