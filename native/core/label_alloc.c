@@ -360,20 +360,10 @@ static void drop_chunks(la_alloc *la, la_set *set, la_chunk_kind kind) {
     }
 }
 
-/* What a failed creation has left behind shows here and nowhere else. */
-static void report_live(const la_alloc *la, const la_set *set) {
-    for (int label = 0; label < KV_LABEL_COUNT; label++) {
-        if (set->accounts[label].count != 0) {
-            kv_report(la->env, "Q8", kv_label_names[label], __FILE__, __LINE__);
-        }
-    }
-}
-
 void la_destroy(la_alloc *la) {
     for (uint32_t tenant = 0; tenant < KV_MAX_TENANT_NUM; tenant++) {
         for (uint32_t ctx = 0; ctx < LA_CTX_COUNT; ctx++) {
             la_set *set = &la->sets[tenant][ctx];
-            report_live(la, set);
             for (la_chunk_kind kind = LA_CHUNK_BLOCKS; kind <= LA_CHUNK_CACHE; kind++) {
                 drop_chunks(la, set, kind);
             }

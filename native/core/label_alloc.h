@@ -68,8 +68,7 @@ typedef kv_rc (*la_sync_wash_fn)(void *arg, kv_thread *t, uint32_t tenant, uint6
 
 /* Make an allocator. Its tables live in the memory source too. KV_OK, KV_NO_MEMORY. */
 kv_rc la_create(prim_mem *mem, const kv_env *env, kv_backing backing, la_alloc **out);
-/* Return every chunk and the tables. Objects still live are the caller's leak: env.report is told, as Q8, of their
- * labels. */
+/* Return every chunk and the tables. Objects still live are the caller's leak (seen before by la_account_of). */
 void la_destroy(la_alloc *la);
 
 void la_set_sync_wash(la_alloc *la, la_sync_wash_fn fn, void *arg);
