@@ -62,9 +62,9 @@ class SweepRequest:
 
 def check(request: SweepRequest) -> None:
     """Raise Problem with one sentence when a figure is out of its range."""
-    check_exploration(request.exploration)
     if not 1 <= request.schedules <= MAX_SCHEDULES:
         raise Problem(f"schedules is {request.schedules}, must be from 1 to {MAX_SCHEDULES}")
+    check_exploration(request.exploration)
     unknown = [mode for mode in request.modes if mode not in MODES]
     if unknown or not request.modes:
         raise Problem(f"there is no mode {', '.join(unknown) or 'given'}; the modes are {', '.join(MODES)}")
