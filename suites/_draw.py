@@ -122,6 +122,9 @@ class Writer:
 
     def step(self, name: str) -> None:
         """Append one operation; one that needs an empty or a filled slot and finds none makes room first."""
+        if name in _SEQUENCES:
+            _SEQUENCES[name](self)
+            return
         arguments = _ARGUMENTS.get(name)
         self._op(name, *(arguments(self) if arguments else ()))
 
@@ -238,6 +241,16 @@ class Writer:
         source = self.filled("hold")
         return source, self.fill("hold")
 
+    def share_retired(self) -> None:
+        """A pin shared after its block was retired: only then two holders must share one hazard pointer."""
+        while len(self._filled["hold"]) > SLOTS - 2:
+            self._op("hold_drop", self.empty("hold"))
+        instance, key, source = self.instance(), self.key(), self.fill("hold")
+        self._op("put", instance, key, self._config.block)  # larger than a payload: a block of its own, full at once
+        self._op("get_hold", source, instance, key)
+        self._op("flush", 0)
+        self._op("hold_share", source, self.fill("hold"))
+
     def cache(self) -> int:
         return self.instance() % CACHES_PER_TENANT
 
@@ -277,6 +290,9 @@ _ARGUMENTS: dict[str, Callable[[Writer], tuple[int, ...]]] = {
     "la_free": lambda w: (w.empty("la"),),
     "set_limit": lambda w: (w.limit(),),
 }
+
+# What a role names beside single operations.
+_SEQUENCES: dict[str, Callable[[Writer], None]] = {"share_retired": lambda w: w.share_retired()}
 
 
 def scenario(name: str, seed: int, shape: Shape, roles: Sequence[Role], *, choices: Choices | None = None,

@@ -6,7 +6,7 @@ from racewash import Scenario, Shape, Suite
 from suites._draw import scenario
 
 BLOCKS = {"alloc_mb": 6, "fill_mb": 4, "free_mb": 6, "reclaim": 3, "purge": 2}
-HOLDERS = {"put": 4, "get_hold": 6, "hold_share": 4, "hold_verify": 4, "hold_drop": 8, "hp_wash": 3}
+HOLDERS = {"put": 4, "get_hold": 6, "hold_share": 4, "hold_verify": 4, "hold_drop": 8, "hp_wash": 3, "share_retired": 2}
 NODES = {"node_alloc": 8, "node_free": 8, "put": 2, "erase": 2, "replace_fragments": 1}
 OBJECTS = {"la_alloc": 8, "la_free": 8, "la_wash": 1, "reclaim": 1}
 TRAVERSER = {"traverse": 4, "refresh_score": 2, "mb_info": 2, "hp_wash": 2, "reclaim": 2, "check_now": 1}

@@ -8,6 +8,7 @@ from typing import Any
 from cffi import FFI
 
 from harness.builds.target import Target
+from harness.model.fault import Fault, FaultCounts, parse_plan
 from harness.model.outcome import Outcome, Snapshot, Violation
 from harness.model.problem import Problem
 from harness.model.scenario import Program, Scenario
@@ -41,6 +42,7 @@ class Plan:
         plan.rounds = scenario.rounds
         plan.shared_bytes = scenario.shared_bytes
         plan.check_every_ms = scenario.check_every_ms
+        plan.faults, plan.fault_cnt = self._faults(scenario.faults)
 
     def _params(self, params: dict[str, int]) -> tuple[Any, int]:
         for name in params:
@@ -49,6 +51,29 @@ class Plan:
                 raise Problem(f"the target {self._target.name} has no parameter {name!r}; it has: {known}")
         values = [(self._new("char[]", name.encode()), value) for name, value in params.items()]
         return self._new("rw_param[]", values), len(values)
+
+    def _faults(self, texts: tuple[str, ...]) -> tuple[Any, int]:
+        if texts and not self._target.sites:
+            raise Problem(f"the target {self._target.name} has no allocations that can be made to fail")
+        faults = [self._fault(fault) for fault in parse_plan(texts)]
+        return self._new("rw_fault[]", faults), len(faults)
+
+    def _fault(self, fault: Fault) -> dict[str, Any]:
+        file, line = fault.file_line
+        if fault.site and not any(line == site.line and site.file.endswith(file) for site in self._target.sites):
+            raise Problem(f"the fault '{fault}' names no place that allocates; `racewash list sites` prints them all")
+        return {
+            "kind": 0,  # RW_FAULT_ALLOC, the only one yet
+            "thread": -2 if fault.thread is None else fault.thread,  # RW_ANY_THREAD
+            "label": self._new("char[]", fault.label.encode()) if fault.label else self._ffi.NULL,
+            "file": self._new("char[]", file.encode()) if file else self._ffi.NULL,
+            "line": line,
+            "skip": fault.skip,
+            "every": fault.every,
+            "budget": fault.budget,
+            "chance": fault.chance,
+            "seed": fault.seed,
+        }
 
     def _program(self, program: Program) -> tuple[Any, int, int]:
         ops = []
@@ -87,6 +112,20 @@ def read_outcome(ffi: FFI, target: Target, raw: Any, threads: int, cells: Any, c
         codes={name: count for name, count in codes.items() if count},
         latency=tuple(latency),
         snapshot=_snapshot(ffi, cells, cell_cnt),
+        faults=read_faults(target, raw.faults),
+    )
+
+
+def read_faults(target: Target, raw: Any) -> FaultCounts:
+    """Decode an rw_fault_counts."""
+    sites, scopes = range(len(target.sites)), range(len(target.benign))
+    return FaultCounts(
+        points=int(raw.points),
+        failed=int(raw.failed),
+        hit=int(raw.hit),
+        reached=tuple(int(raw.reached[i]) for i in sites),
+        failing=tuple(int(raw.failing[i]) for i in sites),
+        benign=tuple(int(raw.benign[i]) for i in scopes),
     )
 
 

@@ -8,6 +8,7 @@ from cffi import FFI
 
 from harness.builds.linear import read_done
 from harness.builds.opened import plain
+from harness.builds.plan import read_faults
 from harness.builds.target import Target
 from harness.model.batch import BAD_REQUEST, DIVERGED, DONE, NO_MEMORY, STOPPED, Batch, Event, Observation, Stack
 from harness.model.schedule import Choice
@@ -65,6 +66,7 @@ def read_batch(ffi: FFI, target: Target, raw: Any, options: Any, kinds: dict[int
         if history
         else (),
         hashes=hashes,
+        faults=read_faults(target, raw.faults),
         **{name: int(getattr(raw, name)) for name in _COUNTS},
     )
 

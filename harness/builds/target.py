@@ -7,6 +7,8 @@ from typing import Any
 
 from cffi import FFI
 
+from harness.model.fault import Benign, Site
+
 INSTANT, QUIESCENT, DESTROYED = 1, 2, 4  # when an invariant can be judged; may be added up
 
 
@@ -47,6 +49,8 @@ class Target:
     params: dict[str, Parameter]
     invariants: dict[str, Invariant]
     codes: tuple[str, ...]
+    sites: tuple[Site, ...] = ()  # places whose allocations can be made to fail
+    benign: tuple[Benign, ...] = ()
 
 
 def read_target(ffi: FFI, table: Any) -> Target:
@@ -70,4 +74,18 @@ def read_target(ffi: FFI, table: Any) -> Target:
         invariant = table.invariants[i]
         invariants[text(invariant.id)] = Invariant(text(invariant.claim), invariant.when)
     codes = tuple(text(table.codes[i]) for i in range(table.code_cnt))
-    return Target(text(table.name), ops, params, invariants, codes)
+    listed = (table.sites[i] for i in range(table.site_cnt))
+    sites = tuple(Site(relative(text(site.file)), int(site.line), text(site.function)) for site in listed)
+    scopes = (table.benign[i] for i in range(table.benign_cnt))
+    benign = tuple(Benign(text(scope.op), text(scope.function), text(scope.reason)) for scope in scopes)
+    return Target(text(table.name), ops, params, invariants, codes, sites, benign)
+
+
+def relative(file: str) -> str:
+    """Return a source file's name from the sources' root on, by whatever path it was compiled.
+
+    >>> relative("./native/core/store.c"), relative("/tmp/build/native/core/store.c")
+    ('native/core/store.c', 'native/core/store.c')
+    """
+    before, found, after = file.rpartition("native/")
+    return found + after if not before or before.endswith("/") else file

@@ -9,9 +9,11 @@ from typing import Any
 import click
 import msgspec
 
+from harness.model.fault import parse_fault
 from harness.model.layout import Layout, parse_layout
 from harness.model.memory import MIN_MEMORY
 from harness.model.output import Output
+from harness.model.problem import Problem
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -63,6 +65,20 @@ class _Layout(click.ParamType[Layout]):
             self.fail(str(error), param, ctx)
 
 
+class _Fault(click.ParamType[str]):
+    """What fails: see harness.model.fault."""
+
+    name = "fault"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the fault in its shortest form."""
+        try:
+            return str(parse_fault(str(value)))
+        except Problem as problem:
+            self.fail(str(problem), param, ctx)
+
+
+FAULT = _Fault()
 MEMORY = _Memory()
 SECONDS = _Seconds()
 LAYOUT = _Layout()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli._explored import summary
-from harness.cli._options import LAYOUT, SECONDS, echo_json
+from harness.cli._options import FAULT, LAYOUT, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
@@ -57,6 +57,11 @@ INT32 = (1 << 31) - 1
 @click.option("--plain-points", is_flag=True, help="Make every plain access a point too.")
 @click.option("--attached", is_flag=True,
               help="Attach all threads before the first runs: the orders of attaching are not explored.")  # fmt: skip
+@click.option("--fault", "faults", type=FAULT, multiple=True,
+              help="What fails, like 'alloc label=CACHE_MAP_NODE skip=3': see docs/faults.md.")  # fmt: skip
+@click.option("--fail-alloc", is_flag=True, help="Whether an allocation fails is a choice too.")
+@click.option("--weak-cas", is_flag=True, help="Whether a weak compare-exchange fails by itself is a choice too.")
+@click.option("--timeouts", is_flag=True, help="Whether a timed wait ends before its time is a choice too.")
 @click.option("--no-races", is_flag=True, help="Don't look for data races: faster.")
 @click.option("--self-check", is_flag=True,
               help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
@@ -70,7 +75,8 @@ INT32 = (1 << 31) - 1
 def explore(suites: tuple[str, ...], executions: int | None, seconds: float | None, strategy: str, memory_model: str,
             jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
             preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, attached: bool,
-            no_races: bool, self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+            faults: tuple[str, ...], fail_alloc: bool, weak_cas: bool, timeouts: bool, no_races: bool,
+            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
             as_json: bool) -> int:  # fmt: skip
     """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
     options = Options(
@@ -78,6 +84,9 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
         memory_model=memory_model,
         races=not no_races,
         attached=attached,
+        fail_alloc=fail_alloc,
+        weak_cas=weak_cas,
+        timeouts=timeouts,
         plain_points=plain_points,
         depth=depth,
         switch_probability=switch_probability,
@@ -98,6 +107,7 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
         store=store,
         hang_after=hang_after,
         patches=patches,
+        faults=faults,
     )
     with progress(request.time) as (notify, tell):
         result = explore_suites(request, notify, tell, twice=self_check)

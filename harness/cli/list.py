@@ -13,14 +13,14 @@ from harness.explore.strategies import STRATEGIES
 from harness.generate import discover
 from harness.model.documents import Defect, Invariant, parse_defect, parse_invariants
 from harness.model.finding import Finding
-from harness.model.output import ListOutput, OperationLine, StrategyLine, SuiteLine
+from harness.model.output import ListOutput, OperationLine, SiteLine, StrategyLine, SuiteLine
 from harness.model.problem import Problem
 from harness.store import store_findings
 from harness.stress.intents import recover
 from harness.stress.request import OWN, TARGETS
 from harness.version import VERSION
 
-TOPICS = ("suites", "operations", "defects", "invariants", "strategies", "findings")
+TOPICS = ("suites", "operations", "defects", "invariants", "strategies", "sites", "findings")
 
 
 @click.command(name="list", epilog="Example: racewash list suites")
@@ -31,7 +31,7 @@ TOPICS = ("suites", "operations", "defects", "invariants", "strategies", "findin
               help="Whose findings are listed.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> None:
-    """List one TOPIC, or all: suites, operations, planted defects, invariants, strategies, findings of the store."""
+    """List one TOPIC, or all: suites, operations, defects, invariants, strategies, places that allocate, findings."""
     if topic == "findings" and not store.exists():
         raise Problem(f"the store {store} does not exist; name another with --store, or start with `racewash run`")
     if store.is_dir():
@@ -46,6 +46,7 @@ def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> N
         defects=_defects() if "defects" in wanted else None,
         invariants=_invariants(target) if "invariants" in wanted else None,
         strategies=_strategies() if "strategies" in wanted else None,
+        sites=_sites(target) if "sites" in wanted else None,
         findings=tuple(store_findings(store)) if "findings" in wanted else None,
     )
     if as_json:
@@ -108,6 +109,13 @@ def _strategies() -> tuple[StrategyLine, ...]:
     return tuple(StrategyLine(name=name, purpose=purpose) for name, purpose in STRATEGIES.items())
 
 
+def _sites(target: str) -> tuple[SiteLine, ...]:
+    """Return every place whose allocation can be made to fail, as a fault's `site` names it."""
+    sites = load(get_build("native"), target).target.sites
+    ordered = sorted(sites, key=lambda site: (site.file, site.line))
+    return tuple(SiteLine(site=str(site), function=site.function) for site in ordered)
+
+
 def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
     """Return the lines of one topic, None when it was not asked for."""
     if topic == "suites" and output.suites is not None:
@@ -120,6 +128,8 @@ def _rows(output: ListOutput, topic: str) -> list[tuple[str, ...]] | None:
         return [(one.id, one.claim) for one in output.invariants]
     if topic == "strategies" and output.strategies is not None:
         return [(one.name, one.purpose) for one in output.strategies]
+    if topic == "sites" and output.sites is not None:
+        return [(one.site, one.function) for one in output.sites]
     if topic == "findings" and output.findings is not None:
         return [_finding(one) for one in output.findings]
     return None

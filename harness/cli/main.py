@@ -23,6 +23,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "run": "harness.cli.run:run",
     "explore": "harness.cli.explore:explore",
     "hunt": "harness.cli.hunt:hunt",
+    "sweep": "harness.cli.sweep:sweep",
     "replay": "harness.cli.replay:replay",
     "table": "harness.cli.table:table",
     "list": "harness.cli.list:list_topics",

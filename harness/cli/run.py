@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import LAYOUT, MEMORY, SECONDS, echo_json
+from harness.cli._options import FAULT, LAYOUT, MEMORY, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._summary import summary
 from harness.model.layout import Layout
@@ -41,6 +41,8 @@ CANARY_MISSED = 3
 @click.option("--layout", type=LAYOUT, default="after", show_default=True,
               help="before, after, or PART=KIND,... (parts not named: after).")  # fmt: skip
 @click.option("--memory", type=MEMORY, help="Each core's memory limit, like 2G; standard: small cores, drawn.")
+@click.option("--fault", "faults", type=FAULT, multiple=True,
+              help="What fails, like 'alloc label=CACHE_MAP_NODE skip=3': see docs/faults.md.")  # fmt: skip
 @click.option("--sanitizer", type=click.Choice(tuple(SANITIZERS)), default="none", show_default=True,
               help="ThreadSanitizer, AddressSanitizer with UBSan and LeakSanitizer, or neither.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Decides the scenarios; standard: drawn, printed.")
@@ -50,8 +52,8 @@ CANARY_MISSED = 3
               help="Seconds without progress after which a worker counts as hanging.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def run(suites: tuple[str, ...], target: str, seconds: float, threads: int, processes: int, shared: int,
-        layout: Layout, memory: int | None, sanitizer: str, seed: int | None, store: Path, hang_after: float,
-        as_json: bool) -> int:  # fmt: skip
+        layout: Layout, memory: int | None, faults: tuple[str, ...], sanitizer: str, seed: int | None, store: Path,
+        hang_after: float, as_json: bool) -> int:  # fmt: skip
     """Race the named suites (all of them when none is named) and check invariants and the account of every byte."""
     request = RunRequest(
         suites=suites,
@@ -66,6 +68,7 @@ def run(suites: tuple[str, ...], target: str, seconds: float, threads: int, proc
         seed=seed,
         store=store,
         hang_after=hang_after,
+        faults=faults,
     )
     with progress(request.seconds) as (notify, tell):
         result = run_suites(request, notify, tell)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.explore.exhaustive import EXHAUSTIVE
+from harness.model.fault import parse_plan
 from harness.model.layout import AFTER, Layout
 from harness.model.problem import Problem
 from harness.model.schedule import Options
@@ -29,7 +30,7 @@ class ExploreRequest:
     named scenarios that are walked through up to a preemption bound. `jobs` processes explore disjoint seeds. Scenarios
     are short: `threads` programs of about `ops` operations, so that many schedules of each fit in a second. `layout`
     None: every scenario draws its own. `seed` None: drawn. `hang_after`: seconds that one execution may take. `patches`
-    are applied to the C sources before they are built.
+    are applied to the C sources before they are built. `faults`: what fails in every execution (harness.model.fault).
     """
 
     suites: tuple[str, ...] = ()
@@ -44,11 +45,12 @@ class ExploreRequest:
     store: Path = Path(".racewash")
     hang_after: float = 30.0
     patches: tuple[Path, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
         """What is asked of every scenario."""
-        return Shape(threads=self.threads, layout=self.layout, ops=self.ops)
+        return Shape(threads=self.threads, layout=self.layout, ops=self.ops, faults=self.faults)
 
     @property
     def time(self) -> float | None:
@@ -75,6 +77,7 @@ def check(request: ExploreRequest) -> None:
             raise Problem(f"{name} is {seconds}, must be a number of seconds above 0")
     if request.executions is not None and request.seconds is not None:
         raise Problem("executions and seconds are two measures of the same: give one of them")
+    parse_plan(request.faults)
     _range("executions", 1 if request.executions is None else request.executions, 1, MAX_SEED)
     _range("jobs", request.jobs, 1, MAX_PROCESSES)
     _range("threads", request.threads, 1, MAX_THREADS)

@@ -89,6 +89,7 @@ def intent(request: ExploreRequest, seed: int, suites: tuple[str, ...]) -> dict[
         "sanitizer": "none",
         "hang_after": request.hang_after,
         "patches": [str(path) for path in request.patches],
+        "faults": list(request.faults),
     }
 
 
@@ -120,6 +121,9 @@ def again(request: ExploreRequest, seed: int) -> str:
             words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
     words += ["--plain-points"] if options.plain_points else []
     words += ["--attached"] if options.attached else []
+    flags = {"--fail-alloc": options.fail_alloc, "--weak-cas": options.weak_cas, "--timeouts": options.timeouts}
+    words += [name for name, given in flags.items() if given]
+    words += [word for fault in request.faults for word in ("--fault", fault)]
     words += [] if options.races else ["--no-races"]
     for path in request.patches:
         words += ["--patch", str(path)]

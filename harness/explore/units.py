@@ -137,6 +137,6 @@ def schedule_seed(run_seed: int, suite: str, index: int) -> int:
 def drawn(suite: Suite, origin: Origin) -> Scenario:
     """Draw an origin's scenario. Raises Problem when the suite can't."""
     try:
-        return suite.generate(origin.seed, origin.shape)
+        return suite.drawn(origin.seed, origin.shape)
     except ValueError as error:
         raise Problem(f"the suite {suite.name} can't draw such a scenario: {error}") from error

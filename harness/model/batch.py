@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harness.model.fault import NO_COUNTS, FaultCounts
 from harness.model.history import Done
 from harness.model.schedule import NO_CALIBRATION, Calibration, Choice
 
@@ -104,4 +105,5 @@ class Batch:
     events: tuple[Event, ...] = ()
     event_count: int = 0
     history: tuple[Done, ...] = ()  # of the last execution, when asked for
+    faults: FaultCounts = NO_COUNTS  # of plans with faults
     hashes: bytes = b""  # a trace hash for each seed, 8 bytes little-endian

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.model.fault import NO_COUNTS, FaultCounts
 from harness.model.finding import Finding
 
 Snapshot = dict[str, dict[str, dict[str, int]]]  # group -> name -> field -> value
@@ -34,6 +35,7 @@ class Outcome:
     codes: dict[str, int]  # operations by return code
     latency: tuple[int, ...]  # sampled operations by floor(log2(ns))
     snapshot: Snapshot = field(default_factory=dict)
+    faults: FaultCounts = NO_COUNTS
 
 
 @dataclass(slots=True)

@@ -152,6 +152,77 @@ class ExploreOutput(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepFigures:
+    """One suite, layout and mode of a sweep: fault points counted and made to fail; `complete`: all of them."""
+
+    suite: str
+    layout: str
+    mode: str
+    points: int
+    swept: int
+    complete: bool
+    executions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFigures:
+    """A place that allocates (FILE:LINE); `core`: of the core, not of its adapter."""
+
+    site: str
+    function: str
+    core: bool
+    reached: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenignFigures:
+    """A scope that may keep silent about a failure in `function`, and how often it did; `op` empty: any operation."""
+
+    op: str
+    function: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOutput(Output):
+    """`racewash sweep`: `sites` is the coverage table, `never_failed` those of the core in it that never failed.
+
+    `complete`: every fault point of every sweep was made to fail; else --resume goes on. `resumed`: executions of
+    earlier parts, whose coverage and findings are included.
+    """
+
+    build: str
+    target: str
+    fault: str
+    strategy: str
+    layouts: tuple[str, ...]
+    threads: int
+    ops: int
+    jobs: int
+    seed: int
+    schedules: int
+    executions: int
+    seconds: float
+    suites: tuple[SuiteFigures, ...]
+    sweeps: tuple[SweepFigures, ...]
+    sites: tuple[SiteFigures, ...]
+    never_failed: tuple[str, ...]
+    benign: tuple[BenignFigures, ...]
+    findings: tuple[Finding, ...]
+    memory_model: str
+    controlled: tuple[str, ...]
+    canary: bool | None
+    complete: bool
+    resumed: int
+    interrupted: bool
+    notes: tuple[str, ...]
+    path: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
     """Where a replay first left what was recorded, in a sentence; `step` is null when it isn't known."""
 
@@ -237,6 +308,14 @@ class SuiteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLine:
+    """A place that allocates and can be made to fail: FILE:LINE."""
+
+    site: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationLine:
     """An operation that a target offers, or (`offered` false) that our core's target has and this one hasn't."""
 
@@ -256,6 +335,7 @@ class ListOutput(Output):
     defects: tuple[Defect, ...] | None = None
     invariants: tuple[Invariant, ...] | None = None
     strategies: tuple[StrategyLine, ...] | None = None
+    sites: tuple[SiteLine, ...] | None = None
     findings: tuple[Finding, ...] | None = None
 
 
@@ -370,6 +450,7 @@ class BenchOutput(Output):
 OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
     "explore": ExploreOutput,
+    "sweep": SweepOutput,
     "replay": ReplayOutput,
     "hunt": HuntOutput,
     "table": TableOutput,

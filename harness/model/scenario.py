@@ -23,11 +23,12 @@ Program = tuple[Op, ...]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Target configuration + one operation program per thread (+ fault plan, later).
+    """Target configuration + one operation program per thread + fault plan.
 
     `params` are the target's creation parameters by name; those not named take the target's standard value. `setup`
     runs in one thread before the others start. Thread i runs `programs[i]`, `rounds` times. `processes` > 0: the
-    programs are shared out over so many forked processes on one core in a mapping of `shared_bytes`.
+    programs are shared out over so many forked processes on one core in a mapping of `shared_bytes`. `faults` say what
+    fails (harness.model.fault).
     """
 
     suite: str

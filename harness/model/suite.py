@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.model.fault import parse_plan
 from harness.model.layout import AFTER, Layout
 from harness.model.scenario import Scenario
 
@@ -15,7 +16,8 @@ class Shape:
 
     `layout` None: the suite draws one. `memory` is the core's memory limit in bytes, None: the suite's own small
     configuration. `shared`: processes on one core, 0 for threads. `ops` scales the length of each thread's program.
-    `backing` is 1 where each object must be a malloc of its own (so that a sanitizer sees it), else 0.
+    `backing` is 1 where each object must be a malloc of its own (so that a sanitizer sees it), else 0. `faults`: what
+    fails (harness.model.fault); a suite need not look at it, since `drawn` adds it to what the suite drew.
     """
 
     threads: int = 4
@@ -24,6 +26,7 @@ class Shape:
     memory: int | None = None
     ops: int = 200
     backing: int = 0
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +44,8 @@ class Suite:
     generate: Callable[[int, Shape], Scenario]
     modes: tuple[str, ...] = ("threads",)
     defect: str = ""
+
+    def drawn(self, seed: int, shape: Shape) -> Scenario:
+        """Return the scenario of a seed with everything that the shape asks for."""
+        scenario = self.generate(seed, shape)
+        return replace(scenario, faults=tuple(map(str, parse_plan(shape.faults)))) if shape.faults else scenario

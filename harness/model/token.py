@@ -14,8 +14,10 @@ import binascii
 import hashlib
 import struct
 import zlib
+from dataclasses import replace
 
 from harness.model._pack import Packer, Unpacker
+from harness.model.fault import KINDS, Fault, parse_plan
 from harness.model.layout import PARTS, Layout
 from harness.model.problem import Problem
 from harness.model.repro import Origin, Repro, on_threads
@@ -33,7 +35,8 @@ _KINDS = ("native", "tsan", "asan")  # of builds that run real threads
 _TARGETS = ("kvcache", "seekdb")
 _SPELT = 255
 _FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable")
-_BACKING, _DRAWN, _MEMORY = 1, 2, 4
+_FAULT = ("label", "site", "thread", "skip", "every", "budget", "chance", "seed")
+_BACKING, _DRAWN, _MEMORY, _FAULTS = 1, 2, 4, 128
 
 
 def token_of(repro: Repro, content_hash: str) -> str:
@@ -166,7 +169,7 @@ def _unpack_scenario(source: Unpacker) -> tuple[Origin, str]:
 
 def _pack_shape(out: Packer, shape: Shape) -> None:
     bits = (_BACKING if shape.backing else 0) | (_DRAWN if shape.layout is None else 0)
-    bits |= _MEMORY if shape.memory is not None else 0
+    bits |= (_MEMORY if shape.memory is not None else 0) | (_FAULTS if shape.faults else 0)
     for place, part in enumerate(PARTS):
         bits |= getattr(shape.layout, part) << (3 + place) if shape.layout else 0
     out.raw(bytes([bits]))
@@ -174,6 +177,10 @@ def _pack_shape(out: Packer, shape: Shape) -> None:
         out.number(figure)
     if shape.memory is not None:
         out.number(shape.memory)
+    if shape.faults:
+        out.number(len(shape.faults))
+        for fault in parse_plan(shape.faults):
+            _pack_fault(out, fault)
 
 
 def _unpack_shape(source: Unpacker) -> Shape:
@@ -181,7 +188,30 @@ def _unpack_shape(source: Unpacker) -> Shape:
     threads, shared, ops = source.number(), source.number(), source.number()
     memory = source.number() if bits & _MEMORY else None
     layout = None if bits & _DRAWN else Layout(*(bits >> (3 + place) & 1 for place in range(len(PARTS))))
-    return Shape(threads, shared, layout, memory, ops, backing=int(bool(bits & _BACKING)))
+    faults = tuple(_unpack_fault(source) for _ in range(source.number())) if bits & _FAULTS else ()
+    return Shape(threads, shared, layout, memory, ops, backing=int(bool(bits & _BACKING)), faults=faults)
+
+
+def _pack_fault(out: Packer, fault: Fault) -> None:
+    """Only what differs from the usual, after a number that says what does: bit i for field i."""
+    usual = Fault(fault.kind)
+    given = [(i, getattr(fault, name)) for i, name in enumerate(_FAULT) if getattr(fault, name) != getattr(usual, name)]
+    _pack_name(out, fault.kind, KINDS)
+    out.number(sum(1 << i for i, _ in given))
+    for _, value in given:
+        if isinstance(value, str):
+            out.text(value)
+        else:
+            out.signed(value)
+
+
+def _unpack_fault(source: Unpacker) -> str:
+    kind, bits = _unpack_name(source, KINDS), source.number()
+    texts = ("label", "site")
+    values = {
+        name: source.text() if name in texts else source.signed() for i, name in enumerate(_FAULT) if bits >> i & 1
+    }
+    return str(replace(Fault(kind), **values))  # type: ignore[arg-type]
 
 
 def _pack_options(out: Packer, options: Options) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.store.bundle import bundled
 from harness.store.intent import Intents, read_intents
 from harness.store.read import bundles, newest_run, read_finding, read_findings, read_run, store_findings
-from harness.store.write import RUNS, RunStore, mark_reported, new_run, unfinished_runs
+from harness.store.write import RUNS, RunStore, keep_file, mark_reported, new_run, unfinished_runs
 
 __all__ = [
     "RUNS",
@@ -13,6 +13,7 @@ __all__ = [
     "RunStore",
     "bundled",
     "bundles",
+    "keep_file",
     "mark_reported",
     "new_run",
     "newest_run",

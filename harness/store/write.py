@@ -106,6 +106,13 @@ def _alive(intent: Path) -> bool:
         return True
 
 
+def keep_file(path: Path, data: bytes) -> None:
+    """Write or replace a file of the store beside its runs. Raises Problem when the disk refuses."""
+    with _telling(path.parent.parent):
+        make_folder(path.parent)
+        write_file(path, data)
+
+
 class _telling:
     """Turns an OSError of writing into a Problem that names the store and what to do."""
 

@@ -37,9 +37,9 @@ def draw(suite: Suite, run_seed: int, index: int, shape: Shape, kind: str) -> Sc
     would miss the order that a third thread in another process made, and report races that are none.
     """
     seed = scenario_seed(run_seed, suite.name, index)
-    scenario = suite.generate(seed, shape)
+    scenario = suite.drawn(seed, shape)
     if kind == "asan" and not scenario.processes and Rng(seed).fork("backing").chance(1, 2):
-        scenario = suite.generate(seed, replace(shape, backing=1))
+        scenario = suite.drawn(seed, replace(shape, backing=1))
     if kind == "tsan" and scenario.processes:
         scenario = replace(scenario, processes=len(scenario.programs))
     if shape.memory is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.builds import Kind
+from harness.model.fault import parse_plan
 from harness.model.layout import AFTER, Layout
 from harness.model.memory import MIN_MEMORY
 from harness.model.problem import Problem
@@ -26,7 +27,7 @@ class RunRequest:
 
     `processes` are independent workers; `shared` > 0 lets so many forked processes share each core. `memory` None: the
     suites' own small cores. `seed` None: drawn. `hang_after`: seconds without progress. `patches` are applied to the
-    C sources before they are built.
+    C sources before they are built. `faults`: what fails in every execution (harness.model.fault).
     """
 
     suites: tuple[str, ...] = ()
@@ -42,11 +43,13 @@ class RunRequest:
     store: Path = Path(".racewash")
     hang_after: float = 30.0
     patches: tuple[Path, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
         """What is asked of every scenario."""
-        return Shape(threads=self.threads, shared=self.shared, layout=self.layout, memory=self.memory)
+        return Shape(threads=self.threads, shared=self.shared, layout=self.layout, memory=self.memory,
+                     faults=self.faults)  # fmt: skip
 
 
 def check(request: RunRequest) -> None:
@@ -55,6 +58,7 @@ def check(request: RunRequest) -> None:
         raise Problem(f"seconds is {request.seconds}, must be a number above 0")
     if not (math.isfinite(request.hang_after) and request.hang_after > 0):
         raise Problem(f"hang-after is {request.hang_after}, must be a number of seconds above 0")
+    parse_plan(request.faults)
     _range("threads", request.threads, 1, MAX_THREADS)
     _range("processes", request.processes, 1, MAX_PROCESSES)
     _range("shared", request.shared, 0, MAX_PROCESSES)

@@ -98,7 +98,7 @@ def again(request: RunRequest, seed: int) -> str:
     for name, (value, usual) in options.items():
         if value != usual and value is not None:
             words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join(words)
+    return shlex.join(words + [word for fault in request.faults for word in ("--fault", fault)])
 
 
 def memory_model(sanitizer: str) -> str:

@@ -65,6 +65,16 @@ static kv_cache *make_object(prim_mem *mem, la_alloc *la, const kv_env *env, con
     return c;
 }
 
+/* What a failed creation has left behind shows here and nowhere else: the allocator goes with it. */
+static void report_left(kv_cache *c) {
+    for (int label = 0; label < KV_LABEL_COUNT; label++) {
+        int64_t own = label == KV_L_CORE ? 1 : 0; /* this object */
+        if (la_label_account(c->la, (kv_label)label).count != own) {
+            kv_report(&c->env, "Q8", kv_label_names[label], __FILE__, __LINE__);
+        }
+    }
+}
+
 kv_rc kv_create(prim_mem *mem, const kv_env *env, const kv_config *cfg, kv_cache **out) {
     static const kv_env no_env;
     kv_config resolved = *cfg;
@@ -87,6 +97,8 @@ kv_rc kv_create(prim_mem *mem, const kv_env *env, const kv_config *cfg, kv_cache
     for (uint32_t part = PART_INSTS; part <= PART_WASH; part++) {
         rc = make_part(c, part); /* a part that fails undoes itself (W7) */
         if (rc != KV_OK) {
+            kv_shutdown(c);
+            report_left(c);
             kv_destroy(c);
             return rc;
         }

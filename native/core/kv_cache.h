@@ -34,8 +34,9 @@ enum { KV_MAX_THREADS = 1024, KV_MIN_MEMORY = 64 << 20 };
  * NULL; cfg may then be partly filled). A resolved configuration stays as it is. */
 kv_rc kv_config_resolve(kv_config *cfg, char *err, size_t err_len);
 /* A core in `mem`. The label allocator is made first, everything else inside it. On failure every part made is freed
- * (creation that fails at step k destroys exactly k parts) and *out is NULL. KV_OK, KV_NO_MEMORY, KV_INVALID. cfg is
- * resolved into a copy. `env` (NULL: none) must outlive the core. */
+ * (creation that fails at step k destroys exactly k parts; env.report is told, as Q8, of labels that are not 0 then)
+ * and *out is NULL. KV_OK, KV_NO_MEMORY, KV_INVALID. cfg is resolved into a copy. `env` (NULL: none) must outlive the
+ * core. */
 kv_rc kv_create(prim_mem *mem, const kv_env *env, const kv_config *cfg, kv_cache **out);
 /* Destroy all parts but the label allocator: wash, map, store (A22), instances. Contexts still attached give their
  * hazard pointers back and stay valid for kv_thread_detach alone. Then every label is 0 but KV_L_CORE: the facade

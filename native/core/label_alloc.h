@@ -26,6 +26,20 @@ enum {
     LA_OBJ_TAIL = 16
 };
 
+/* Every place in the library that allocates, in no particular order: how fault plans and sweeps know them all. A place
+ * registers itself by being compiled; env.fail_alloc is asked with its file and line. */
+typedef struct la_site {
+    const char *file, *function;
+    int line;
+} la_site;
+
+const la_site *const *la_sites(uint32_t *cnt);
+
+/* The linker lists pointers that lie in a section; pointers, since it may leave gaps between larger objects. */
+#define LA_SITE()                                                                                                      \
+    static const la_site la_here = {__FILE__, __func__, __LINE__};                                                     \
+    static const la_site *const la_listed __attribute__((section("la_sites"), used)) = &la_here
+
 typedef enum la_ctx { LA_CTX_DEFAULT = 0, LA_CTX_CACHE = 1, LA_CTX_COUNT } la_ctx;
 
 typedef struct la_alloc la_alloc;
@@ -69,19 +83,29 @@ uint64_t la_cache_hold(const la_alloc *la, uint32_t tenant);
 void *la_malloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,
                    int line);
 #define la_malloc(la, t, tenant, ctx, label, n)                                                                        \
-    la_malloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
+    __extension__({                                                                                                    \
+        LA_SITE();                                                                                                     \
+        la_malloc_at((la), (t), (tenant), (ctx), (label), (n), la_here.file, la_here.line);                            \
+    })
 /* The same, zeroed. */
 void *la_zalloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,
                    int line);
 #define la_zalloc(la, t, tenant, ctx, label, n)                                                                        \
-    la_zalloc_at((la), (t), (tenant), (ctx), (label), (n), __FILE__, __LINE__)
+    __extension__({                                                                                                    \
+        LA_SITE();                                                                                                     \
+        la_zalloc_at((la), (t), (tenant), (ctx), (label), (n), la_here.file, la_here.line);                            \
+    })
 /* Free an object; NULL is allowed. A broken header or tail, or a pointer that is not the start of a live object, is
  * reported through env.report as "heap" and the object is left alone. */
 void la_free(la_alloc *la, void *p);
 
 /* A memory block of `bytes` (header included): a chunk of its own, counted as cache hold of `tenant`. */
 void *la_block_alloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, size_t bytes, const char *file, int line);
-#define la_block_alloc(la, t, tenant, bytes) la_block_alloc_at((la), (t), (tenant), (bytes), __FILE__, __LINE__)
+#define la_block_alloc(la, t, tenant, bytes)                                                                           \
+    __extension__({                                                                                                    \
+        LA_SITE();                                                                                                     \
+        la_block_alloc_at((la), (t), (tenant), (bytes), la_here.file, la_here.line);                                   \
+    })
 void la_block_free(la_alloc *la, void *block);
 
 /* The allocator's own wash: give runs of free blocks of all contexts back to the system. Bytes given back. */

@@ -29,9 +29,8 @@ struct wash_before {
 
 /* ---- Creation ---- */
 
-static void *keep(kv_wash *w, kv_thread *t, size_t bytes) {
-    return la_zalloc(w->la, t, 0, LA_CTX_DEFAULT, KV_L_WASH, bytes);
-}
+/* A macro, so that each structure is a place of its own. */
+#define keep(w, t, bytes) la_zalloc((w)->la, (t), 0, LA_CTX_DEFAULT, KV_L_WASH, (bytes))
 
 kv_rc wb_make(kv_wash *w, kv_thread *t) {
     wash_before *b = w->before = keep(w, t, sizeof *b);

@@ -5,6 +5,7 @@
 #include "choice.h"
 #include "execute.h"
 #include "explain.h"
+#include "faults.h"
 #include "finding.h"
 #include "heap.h"
 #include "history.h"
@@ -83,6 +84,7 @@ void batch_sum_up(batch *b) {
     out->batch_hash = (out->batch_hash ^ rt.hash) * UINT64_C(0x9E3779B97F4A7C15);
     (void)distinct_add(choices.hash);
     history_count();
+    faults_sum(&out->faults);
 }
 
 static void explain(batch *b, uint64_t seed) {

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "../stress/fault_plan.h"
 #include "checker.h"
+#include "faults.h"
 #include "finding.h"
 #include "history.h"
 #include "race.h"
@@ -37,7 +39,7 @@ const char *execute_fault(const rw_target *target, const rw_plan *plan) {
     for (int32_t i = 0; i < plan->program_cnt; i++) {
         fits = fits && program_fits(target, &plan->programs[i]);
     }
-    return fits ? NULL : "a program has an operation that the target does not know";
+    return fits ? fault_plan_wrong(target, plan) : "a program has an operation that the target does not know";
 }
 
 /* ---- Threads ---- */
@@ -59,7 +61,7 @@ static void run_program(rw_thread *context, const rw_program *program, int32_t r
 
 /* Where allocations are made to fail, a refusal is what should come of it. */
 static void refused(const char *what, const char *why) {
-    if ((rt.flags & RS_FAIL_ALLOC) == 0) {
+    if ((rt.flags & RS_FAIL_ALLOC) == 0 && rt.plan->fault_cnt == 0) {
         finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "%s%s", what, why);
     }
 }
@@ -144,30 +146,48 @@ static void collect(void) {
     }
 }
 
+static rw_core *create(char *why, int64_t room) {
+    const rw_plan *plan = rt.plan;
+    return faults_wanted() ? rt.target->create_failing(plan->params, plan->param_cnt, 0, faults_begin(), why, room)
+                           : rt.target->create(plan->params, plan->param_cnt, 0, why, room);
+}
+
+static void judge_at_rest(void) {
+    faults_stop();
+    rt.reliable = true;
+    if (rt.check_every > 0) {
+        rt.target->check(rt.core, RW_INSTANT);
+    }
+    rt.target->check(rt.core, RW_QUIESCENT);
+    if (faults_wanted()) {
+        rt.target->recover(rt.core);
+        rt.target->check(rt.core, RW_QUIESCENT);
+    }
+}
+
 void *execute_plan(void *arg) {
     (void)arg;
     const rw_target *target = rt.target;
     char why[RW_TEXT_LEN];
     why[0] = '\0';
-    tally.whole = false;
+    tally.whole = rt.reliable = false;
     race_judge(false);
-    rt.core = target->create(rt.plan->params, rt.plan->param_cnt, 0, why, sizeof why);
+    rt.core = create(why, sizeof why);
     if (rt.core == NULL) {
         refused("the target refused to create a core: ", why);
         process_run_at_exit();
         tally.whole = true;
         return NULL;
     }
-    if (!run_setup()) {
+    bool whole = run_setup();
+    if (!whole) {
         refused("the target had no room for the set-up's context", "");
-    } else {
+    }
+    if (whole || rt.plan->fault_cnt > 0) { /* by plan, only the set-up was refused */
         run_threads();
         history_judge();
     }
-    if (rt.check_every > 0) {
-        target->check(rt.core, RW_INSTANT);
-    }
-    target->check(rt.core, RW_QUIESCENT);
+    judge_at_rest();
     target->close(rt.core);
     collect();
     target->destroy(rt.core);
@@ -192,7 +212,7 @@ void execute_set_program(int (*main_function)(int, char **), int argc, char **ar
 
 void *execute_program(void *arg) {
     (void)arg;
-    tally.whole = false;
+    tally.whole = rt.reliable = false;
     int code = program.main_function(program.argc, program.argv);
     if (code != 0) {
         finding_note(RS_F_ABORT, 0, NULL, NULL, NULL, "main returned %d", code);

@@ -10,7 +10,7 @@
 
 static void *allocate(uint64_t bytes, uint64_t align, bool zero, uintptr_t pc) {
     rs_point(RS_P_ALLOC, 0);
-    if (unlikely((rt.flags & RS_FAIL_ALLOC) != 0) && sched_draw(RS_C_FAIL, 2) != 0) {
+    if (unlikely((rt.flags & RS_FAIL_ALLOC) != 0) && !rt.reliable && sched_draw(RS_C_FAIL, 2) != 0) {
         errno = ENOMEM;
         return NULL;
     }

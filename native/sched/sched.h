@@ -119,6 +119,7 @@ typedef struct rs_runtime {
     bool active;       /* an execution is under way */
     bool checking;     /* instant invariants are being judged: no points, no choices */
     bool ending;       /* the execution is over, whatever still runs */
+    bool reliable;     /* allocations no longer fail by choice */
     bool fair;         /* the step bound was passed: round robin */
     int32_t ready_cnt, spinner_cnt, fiber_cnt, live_cnt, timed_cnt;
     uint8_t ready[FIBER_MAX];

@@ -179,7 +179,7 @@ enum {
     RS_TOLERANT = 64, /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
     RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
-    RS_FAIL_ALLOC = 512, /* malloc may fail (a choice) */
+    RS_FAIL_ALLOC = 512, /* malloc, and what the target can make fail, may fail (a choice) */
     RS_ATTACHED =
         1024, /* threads are attached before the first of them runs: their orders of attaching are no choices */
     RS_HISTORY = 2048 /* record histories and look for an order of each; adds no point and no choice */
@@ -241,6 +241,7 @@ typedef struct rs_result {
     int64_t operations; /* of programs, finished */
     int64_t judged; /* RS_HISTORY: histories that have an order, or have none */
     int64_t undecided; /* those too long or too entangled to be judged */
+    rw_fault_counts faults; /* of plans with faults, and where RS_FAIL_ALLOC is set */
     uint64_t trace_hash; /* of the last execution */
     uint64_t batch_hash; /* over all executions' trace hashes, in order */
     int64_t calibration[4]; /* to pass on to other batches of the same plan */

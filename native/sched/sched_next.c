@@ -75,7 +75,7 @@ static int32_t standard_choice(const rs_fiber *cur, bool can_go_on) {
     }
     for (int32_t i = 1; i <= rt.fiber_cnt; i++) { /* the running one comes last */
         int32_t tid = (cur->tid + i) % rt.fiber_cnt;
-        if (rt.fibers[tid]->state == FIBER_READY) {
+        if (rt.fibers[tid]->state == FIBER_READY && rt.fibers[tid] != rt.checker) {
             return tid;
         }
     }

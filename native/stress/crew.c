@@ -51,10 +51,11 @@ static void *lane_main(void *arg) {
     rw_lane *lane = arg;
     const rw_execution *ex = lane->ex;
     const rw_plan *plan = ex->plan;
+    faults_be_lane(ex->faults, lane->index);
     lane->context = ex->target->attach(ex->core, lane->index);
-    if (lane->context == NULL) {
+    if (lane->context == NULL && ex->faults == NULL) {
         crew_halt(ex->shared, HALT_ATTACH);
-    } else if (arrive(ex)) {
+    } else if (arrive(ex) && lane->context != NULL) { /* whom a failure has refused stands by */
         interp_run(lane, &plan->programs[lane->index % plan->program_cnt], plan->rounds, ex->shared->deadline_ns);
     }
     leave(ex);
@@ -68,6 +69,7 @@ void crew_run(rw_execution *ex, int32_t first, int32_t step) {
     int32_t cnt = ex->plan->thread_cnt, end = first;
     if (ex->process_cnt > 0 && first + step >= cnt) { /* alone in its process: it needs no further thread */
         lane_main(&lanes[first]);
+        faults_be_lane(ex->faults, RW_NO_THREAD);
     } else {
         while (end < cnt && pthread_create(&lanes[end].thread, NULL, lane_main, &lanes[end]) == 0) {
             end += step;

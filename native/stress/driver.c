@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "fault_plan.h"
+
 enum { PHASE_IDLE = 0, PHASE_CREATE, PHASE_SETUP, PHASE_THREADS, PHASE_CHECK, PHASE_DESTROY };
 
 static void enter(const rw_execution *ex, uint64_t phase) {
@@ -44,7 +46,7 @@ static const char *fault_of(const rw_target *target, const rw_plan *plan) {
     for (int32_t i = 0; i < plan->program_cnt; i++) {
         fits = fits && program_fits(target, &plan->programs[i]);
     }
-    return fits ? NULL : "a program has an operation that the target does not know";
+    return fits ? fault_plan_wrong(target, plan) : "a program has an operation that the target does not know";
 }
 
 static rw_shared *make_shared(rw_execution *ex) {
@@ -78,7 +80,7 @@ static bool run_setup(rw_execution *ex) {
     lane->ex = ex;
     lane->context = ex->target->attach(ex->core, 0);
     if (lane->context == NULL) {
-        return false;
+        return ex->faults != NULL; /* refused by a failure: the threads begin on an empty core */
     }
     interp_run(lane, program, 1, 0);
     ex->target->detach(lane->context);
@@ -120,9 +122,16 @@ static void collect_lanes(const rw_execution *ex) {
 
 static void judge(const rw_execution *ex, rw_cell *cells, int32_t max_cells, int32_t *cell_cnt) {
     enter(ex, PHASE_CHECK);
+    if (ex->faults != NULL) {
+        faults_end(ex->faults);
+    }
     ex->target->check(ex->core, RW_INSTANT);
     ex->target->check(ex->core, RW_QUIESCENT);
     *cell_cnt = ex->target->snapshot(ex->core, cells, max_cells);
+    if (ex->faults != NULL) {
+        ex->target->recover(ex->core);
+        ex->target->check(ex->core, RW_QUIESCENT);
+    }
 }
 
 /* What the core has noticed, also of one that a dead process may have left torn: records are only read. */
@@ -160,6 +169,21 @@ static void run_and_judge(rw_execution *ex, rw_cell *cells, int32_t max_cells, i
     ex->target->destroy(ex->core);
 }
 
+static rw_core *create(rw_execution *ex) {
+    const rw_plan *plan = ex->plan;
+    rw_outcome *out = ex->outcome;
+    if (plan->fault_cnt == 0) {
+        return ex->target->create(plan->params, plan->param_cnt, plan->shared_bytes, out->message, sizeof out->message);
+    }
+    ex->faults = faults_make(ex->target, plan);
+    if (ex->faults == NULL) {
+        snprintf(out->message, sizeof out->message, "the system refused the mapping for the faults");
+        return NULL;
+    }
+    return ex->target->create_failing(plan->params, plan->param_cnt, plan->shared_bytes, faults_hook(ex->faults),
+                                      out->message, sizeof out->message);
+}
+
 static int32_t execute(rw_execution *ex, rw_cell *cells, int32_t max_cells, int32_t *cell_cnt) {
     const rw_plan *plan = ex->plan;
     rw_outcome *out = ex->outcome;
@@ -170,7 +194,7 @@ static int32_t execute(rw_execution *ex, rw_cell *cells, int32_t max_cells, int3
     progress_show(&ex->progress->thread_cnt, (uint64_t)plan->thread_cnt);
     restart_tracks(ex->progress, plan->thread_cnt);
     enter(ex, PHASE_CREATE);
-    ex->core = ex->target->create(plan->params, plan->param_cnt, plan->shared_bytes, out->message, sizeof out->message);
+    ex->core = create(ex);
     if (ex->core == NULL) {
         return out->status = RW_CREATE_FAILED;
     }
@@ -193,6 +217,7 @@ RW_EXPORT int32_t rw_execute(const rw_target *target, const rw_plan *plan, rw_pr
     memset(outcome, 0, sizeof *outcome);
     *cell_cnt = 0;
     execute(&ex, cells, max_cells, cell_cnt);
+    faults_free(ex.faults, &outcome->faults);
     if (plan->check_leaks && outcome->status != RW_CHILD_DIED && leak_found()) { /* a torn core is left as it is */
         outcome->leaked = 1;
         if (outcome->message[0] == '\0') {

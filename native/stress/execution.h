@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "../prim.h"
+#include "faults.h"
 #include "progress.h"
 
 /* Why lanes end early: the first reason stays. */
@@ -46,6 +47,7 @@ struct rw_execution {
     rw_outcome *outcome;
     rw_core *core;
     rw_shared *shared;
+    rw_faults *faults;   /* NULL: the plan has none */
     int32_t process_cnt; /* 0: threads of this process */
 };
 

@@ -52,6 +52,32 @@ typedef struct rw_thread_stats {
     uint64_t nanoseconds;   /* in the loop */
 } rw_thread_stats;
 
+/* One kind of failure. It is met by every allocation that all its conditions fit; of those the first `skip` succeed, then
+ * every `every`-th fails, with probability `chance` (drawn for each thread from `seed`), `budget` of them at most. */
+enum { RW_FAULT_ALLOC = 0, RW_MAX_FAULTS = 8, RW_CHANCE_SURE = 1000000, RW_ANY_THREAD = -2, RW_NO_THREAD = -1 };
+
+typedef struct rw_fault {
+    int32_t kind;   /* RW_FAULT_ALLOC */
+    int32_t thread; /* index of a program; RW_NO_THREAD: creation and set-up; RW_ANY_THREAD */
+    const char *label; /* NULL: any */
+    const char *file;  /* how the file's path ends; NULL: any */
+    int64_t line;      /* 0: any */
+    uint64_t skip;
+    uint64_t every;  /* 0 and 1: each */
+    uint64_t budget; /* 0: for ever */
+    uint64_t chance; /* parts per million; 0: sure */
+    uint64_t seed;
+} rw_fault;
+
+typedef struct rw_fault_counts { /* of one execution, or a sum of several */
+    uint64_t points;  /* allocations that could have failed; of several executions the most of one */
+    uint64_t failed;  /* failures */
+    uint64_t hit;     /* executions with a failure */
+    uint64_t reached[64]; /* by site */
+    uint64_t failing[64];
+    uint64_t benign[32]; /* failures that a declared scope has swallowed */
+} rw_fault_counts;
+
 typedef struct rw_plan {
     const rw_param *params;
     int32_t param_cnt;
@@ -66,6 +92,8 @@ typedef struct rw_plan {
     int64_t deadline_ms;    /* stop starting operations after so long; 0: no deadline */
     int64_t shared_bytes;   /* size of the mapping in the shared mode; threads of one process may use one too */
     int32_t check_every_ms; /* instant invariants while threads run, from a thread (or process) of its own; 0: never */
+    int32_t fault_cnt; /* 0: nothing fails, nothing is counted */
+    const rw_fault *faults;
     int32_t check_leaks; /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
 } rw_plan;
 
@@ -87,6 +115,7 @@ typedef struct rw_outcome {
     char message[256];
     rw_violation violations[64];
     int64_t checks[64]; /* by invariant */
+    rw_fault_counts faults;
     rw_thread_stats stats[256];
 } rw_outcome;
 
@@ -95,6 +124,9 @@ typedef struct rw_outcome {
  * only max_cells are written. */
 int32_t rw_execute(const rw_target *target, const rw_plan *plan, rw_progress *progress, rw_outcome *outcome,
                    rw_cell *cells, int32_t max_cells, int32_t *cell_cnt);
+
+/* Called at each failure that a plan makes, in the thread that it is made in: a place for a debugger's breakpoint. */
+void rw_fault_here(int32_t site);
 
 /* The planted defects of the canary: each must make its sanitizer report. Called once per worker. */
 void rw_canary_race(void);

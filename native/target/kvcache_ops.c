@@ -57,10 +57,12 @@ int64_t kt_run(rw_thread *th, const rw_op *op) {
     uint32_t washes = th->judge.t->washes;
     th->deed.model = RW_M_NONE;
     th->deed.evicts = 0;
+    kt_fault_begin(&th->judge);
     kv_rc rc = calls[op->code].fn(th, op->arg);
     if (th->judge.t->washes != washes) { /* memory was short, and an allocation has washed for it */
         th->deed.evicts = 1;
     }
     kt_judge_end(&th->judge, op->code, rc);
+    kt_fault_end(&th->judge, kt_ops[op->code].name, rc);
     return th->judge.found == found ? (int64_t)rc : -1;
 }

@@ -11,7 +11,7 @@
 #include "../core/kv_cache.h"
 #include "target.h"
 
-/* ---- Invariants: the table of docs/invariants.md, by the specification's names; C1 and H1 are ours ---- */
+/* ---- Invariants: the table of docs/invariants.md, by the specification's names; C1, F1, F2 and H1 are ours ---- */
 
 /* clang-format off */
 #define KT_INVARIANTS(X)                                                                                               \
@@ -50,6 +50,9 @@
     X(Q9, RW_QUIESCENT, "Counts of what waits are the lengths of the lists it waits in.")                              \
     X(Q10, RW_QUIESCENT, "The wash label at rest is its resident part.")                                               \
     X(C1, RW_INSTANT, "An operation ends with one of the codes that its contract names.")                              \
+    X(F1, RW_INSTANT, "An operation in which an allocation has failed says so, unless a declared scope forgives it.")  \
+    X(F2, RW_QUIESCENT,                                                                                                \
+      "Once no allocation fails any more, every handle can be had, and every pair put can be got.")                    \
     X(H1, RW_INSTANT, "What is freed is a live object, and nobody else has written to it or to its ends.")
 /* clang-format on */
 
@@ -81,6 +84,7 @@ struct rw_core {
     bool shared;
     size_t bytes; /* of this object, arrays included */
     kv_env env;   /* what the core asks for: here, so that it lives as long */
+    const rw_hook *hook; /* NULL: no allocation fails by plan */
     kv_config cfg;
     kv_cache *cache; /* NULL once closed */
     prim_lock_t lock; /* guards `threads`; judges of a core at rest, who share the scratch, go one by one */
@@ -174,6 +178,17 @@ void kt_check_map(kt_judge *j);    /* I8, I10, I12, Q3, Q4, Q6, Q7, Q9 */
 void kt_check_at_rest(kt_judge *j); /* Q6 */
 void kt_check_memory(kt_judge *j); /* I9, Q5, Q10 */
 void kt_check_destroyed(kt_judge *j); /* Q5, Q8; after kv_shutdown */
+
+/* kvcache_faults.c */
+const rw_site *kt_sites(int32_t *cnt);
+extern const rw_benign kt_benign[];
+extern const int32_t kt_benign_cnt;
+bool kt_fail_alloc(void *core, kv_label label, size_t size, const char *file, int line); /* kv_env's */
+/* Around an operation: forget what failed before, then judge F1. */
+void kt_fault_begin(kt_judge *j);
+void kt_fault_end(kt_judge *j, const char *op, kv_rc rc);
+/* kvcache_recover.c */
+int64_t kt_recover(rw_core *core); /* F2 */
 
 /* kvcache_snapshot.c */
 int32_t kt_snapshot(rw_core *core, rw_cell *out, int32_t max);

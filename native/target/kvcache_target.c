@@ -98,7 +98,7 @@ static size_t aligned(size_t bytes) {
 }
 
 /* The object with its arrays behind it, in one piece. */
-static rw_core *make_object(prim_mem *mem, const kv_config *cfg) {
+static rw_core *make_object(prim_mem *mem, const kv_config *cfg, const rw_hook *hook) {
     size_t n = cfg->max_handles, at = aligned(sizeof(rw_core)), seq, owner, block, nodes, place;
     seq = at, at = aligned(at + n * sizeof(int64_t));
     block = at, at = aligned(at + n * sizeof(uintptr_t)); /* as many blocks as handles at most */
@@ -121,9 +121,8 @@ static rw_core *make_object(prim_mem *mem, const kv_config *cfg) {
     core->owner = (void *)(base + owner);
     core->nodes_of = (void *)(base + nodes);
     core->place = (uint8_t *)(base + place);
-    /* Faults are not planned yet: fail_alloc is where a scenario's fault plan will be asked, from the core's own memory
-     * so that forked processes share it. The clock is the system's. */
-    core->env = (kv_env){.ctx = core, .report = kt_report};
+    core->hook = hook; /* its counters lie where forked processes share them */
+    core->env = (kv_env){.ctx = core, .report = kt_report, .fail_alloc = hook != NULL ? kt_fail_alloc : NULL};
     prim_lock_init(&core->lock, shared);
     return core;
 }
@@ -138,7 +137,19 @@ static void free_object(rw_core *core) {
     }
 }
 
-static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len) {
+/* Was it refused by a failure of the plan? Then NO_MEMORY is what it has to say. */
+static bool refused_by_plan(rw_core *core, kv_rc rc) {
+    kt_judge j = {.core = core, .tid = -1};
+    if (core->hook == NULL || core->hook->taken(core->hook->ctx) == 0) {
+        return false;
+    }
+    KT_CHECK(&j, C1, rc == KV_NO_MEMORY, "creation ended as %s when an allocation failed", kv_rc_names[rc]);
+    kt_fold(&j);
+    return true;
+}
+
+static rw_core *create_failing(const rw_param *params, int32_t n, int64_t shared_bytes, const rw_hook *hook, char *err,
+                               int64_t err_len) {
     kv_config cfg;
     kv_config_default(&cfg);
     for (int32_t i = 0; i < n; i++) {
@@ -154,7 +165,7 @@ static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, 
         return NULL;
     }
     prim_mem *mem = shared_bytes > 0 ? prim_mem_arena((size_t)shared_bytes) : prim_mem_private();
-    rw_core *core = mem != NULL ? make_object(mem, &cfg) : NULL;
+    rw_core *core = mem != NULL ? make_object(mem, &cfg, hook) : NULL;
     if (core == NULL) {
         snprintf(err, (size_t)err_len, "A mapping of %lld bytes can't be had, or has no room for the judge's tables.",
                  (long long)shared_bytes);
@@ -162,6 +173,9 @@ static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, 
         return NULL;
     }
     kv_rc rc = kv_create(mem, &core->env, &cfg, &core->cache);
+    if (rc != KV_OK && refused_by_plan(core, rc)) {
+        return core; /* closed; what its parts have left behind stands in its violations */
+    }
     if (rc != KV_OK) {
         snprintf(err, (size_t)err_len, "The core can't be created within %llu bytes: %s.",
                  (unsigned long long)(shared_bytes > 0 ? (uint64_t)shared_bytes : cfg.memory_limit), kv_rc_names[rc]);
@@ -172,6 +186,10 @@ static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, 
         core->at_rest[label] = la_label_account(core->cache->la, (kv_label)label);
     }
     return core;
+}
+
+static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, char *err, int64_t err_len) {
+    return create_failing(params, n, shared_bytes, NULL, err, err_len);
 }
 
 /* ---- Destruction ---- */
@@ -200,7 +218,7 @@ static int64_t checks(rw_core *core, int32_t invariant) {
 /* ---- The table ---- */
 
 RW_EXPORT const rw_target *rw_target_get(void) {
-    static const rw_target target = {
+    static rw_target target = {
         .abi = RW_TARGET_ABI,
         .name = "kvcache",
         .params = params_known,
@@ -222,6 +240,11 @@ RW_EXPORT const rw_target *rw_target_get(void) {
         .violations = kt_violations,
         .snapshot = kt_snapshot,
         .deed = kt_deed,
+        .benign = kt_benign,
+        .create_failing = create_failing,
+        .recover = kt_recover,
     };
+    target.sites = kt_sites(&target.site_cnt);
+    target.benign_cnt = kt_benign_cnt;
     return &target;
 }

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 /* cffi: begin */
-enum { RW_TARGET_ABI = 2, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
+enum { RW_TARGET_ABI = 3, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
+enum { RW_MAX_SITES = 64, RW_MAX_BENIGN = 32 };
 
 /* When an invariant can be judged. */
 enum { RW_INSTANT = 1, RW_QUIESCENT = 2, RW_DESTROYED = 4 };
@@ -104,6 +105,26 @@ typedef struct rw_deed { /* what the operation that ended last did */
     int64_t value;
     int64_t evicts;    /* not 0: while it ran it may have dropped any pair of a cache */
 } rw_deed;
+typedef struct rw_site { /* a place in the code under test whose allocation can be made to fail */
+    const char *file;
+    const char *function;
+    int64_t line;
+} rw_site;
+
+typedef struct rw_benign { /* a scope in which an operation may go on as if nothing had happened */
+    const char *op;    /* the operation's name; empty: any */
+    const char *function; /* in which the allocation stands that may fail unsaid */
+    const char *reason; /* one sentence */
+} rw_benign;
+
+/* What a driver offers a target whose allocations fail by plan. Any thread, any process of the execution. */
+typedef struct rw_hook {
+    void *ctx;
+    int32_t (*alloc)(void *ctx, int32_t site, const char *label); /* not 0: this allocation fails */
+    /* What has failed in the calling thread since it asked last: bit i stands for site i. */
+    uint64_t (*taken)(void *ctx);
+    void (*forgive)(void *ctx, int32_t benign); /* a declared scope has swallowed a failure */
+} rw_hook;
 
 typedef struct rw_core rw_core;     /* the target's own */
 typedef struct rw_thread rw_thread; /* the target's own: one thread's context */
@@ -142,6 +163,19 @@ typedef struct rw_target {
     /* NULL: the target keeps none. Else where a thread keeps what its last operation did: `run` writes it before it
      * returns, and nobody else may. Called once after attach; it stays valid until detach. */
     const rw_deed *(*deed)(rw_thread *thread);
+
+    /* For plans with faults; a target without them leaves all of it out. Sites beyond RW_MAX_SITES and scopes beyond
+     * RW_MAX_BENIGN are not told apart from the last. */
+    const rw_site *sites;
+    int32_t site_cnt;
+    const rw_benign *benign;
+    int32_t benign_cnt;
+    /* As `create`, with failures by the hook, which lives as long as the core. Where one of them is why there is no core
+     * the result is not NULL: attach then gives no context, and what creation has left undone is a violation. */
+    rw_core *(*create_failing)(const rw_param *params, int32_t n, int64_t shared_bytes, const rw_hook *hook, char *err,
+                               int64_t err_len);
+    /* Judge, at quiescence and once nothing fails any more, that the core can do all that it could before. */
+    int64_t (*recover)(rw_core *core);
 } rw_target;
 
 const rw_target *rw_target_get(void);

@@ -1,0 +1,138 @@
+"""`racewash sweep`: every allocation fails in turn, under many schedules, and whatever comes of it is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli._options import LAYOUT, SECONDS, echo_json
+from harness.cli._progress import progress
+from harness.cli._swept import summary
+from harness.cli.explore import CANARY_MISSED
+from harness.explore.request import MAX_OPS, OPTIONS
+from harness.explore.result import CONTROLLED
+from harness.explore.strategies import STRATEGIES
+from harness.faults import SweepRequest, SweepResult
+from harness.faults import sweep as sweep_suites
+from harness.faults.request import FAULTS, MAX_SCHEDULES, ONCE, PAIRS, PERSISTENT
+from harness.faults.result import again
+from harness.model.layout import Layout
+from harness.model.output import SweepOutput, suite_figures
+from harness.model.problem import Problem
+from harness.model.schedule import Options
+from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
+from harness.version import VERSION
+
+STANDARD = SweepRequest(())
+BOTH = " and ".join(map(str, STANDARD.layouts))
+
+
+@click.command(epilog="Example: racewash sweep supply --fault alloc --schedules 20 --once --layout after")
+@click.argument("suites", nargs=-1, metavar="[SUITE]...")
+@click.option("--fault", type=click.Choice(FAULTS), default=FAULTS[0], show_default=True, help="What fails.")
+@click.option("--schedules", type=click.IntRange(1, MAX_SCHEDULES), default=STANDARD.schedules, show_default=True,
+              help="Schedules of each fault point.")  # fmt: skip
+@click.option("--once", is_flag=True, help="Each allocation fails alone.")
+@click.option("--persistent", is_flag=True, help="Each allocation fails, and all after it.")
+@click.option("--both", is_flag=True, help="--once and --persistent, the standard.")
+@click.option("--pairs", is_flag=True, help="Two allocations fail: for small scenarios, there are many pairs.")
+@click.option("--layout", "layouts", type=LAYOUT, multiple=True, show_default=BOTH,
+              help="before, after, or PART=KIND,...; may be given again.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=STANDARD.threads, show_default=True,
+              help="Logical threads of each scenario.")  # fmt: skip
+@click.option("--ops", type=click.IntRange(1, MAX_OPS), default=STANDARD.ops, show_default=True,
+              help="About so many operations a thread.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=STANDARD.seed, show_default=True,
+              help="Decides the suites' base scenarios and the schedules.")  # fmt: skip
+@click.option("--strategy", type=click.Choice(tuple(name for name in STRATEGIES if name != "dfs")),
+              default=OPTIONS.strategy, show_default=True, help="How threads are chosen.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, MAX_PROCESSES), default=STANDARD.jobs, show_default=True,
+              help="Processes that sweep.")  # fmt: skip
+@click.option("--seconds", type=SECONDS, help="Stop after so long; --resume goes on.")
+@click.option("--resume", is_flag=True, help="Go on where the same sweep was interrupted.")
+@click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
+              help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
+@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
+              help="Folder that keeps the runs and their findings.")  # fmt: skip
+@click.option("--hang-after", type=SECONDS, default=STANDARD.hang_after, show_default=True,
+              help="Seconds after which one execution counts as hanging.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def sweep(suites: tuple[str, ...], fault: str, schedules: int, once: bool, persistent: bool, both: bool, pairs: bool,
+          layouts: tuple[Layout, ...], threads: int, ops: int, seed: int, strategy: str, jobs: int,
+          seconds: float | None, resume: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+          as_json: bool) -> int:  # fmt: skip
+    """Make every allocation of the suites' base scenarios fail in turn (all suites when none is named)."""
+    if fault not in FAULTS:
+        raise Problem(f"there is no fault {fault!r} to sweep; there is {', '.join(FAULTS)}")
+    request = SweepRequest(
+        suites=suites,
+        schedules=schedules,
+        modes=_modes(once, persistent, both, pairs),
+        layouts=tuple(dict.fromkeys(layouts)) or STANDARD.layouts,
+        threads=threads,
+        ops=ops,
+        seed=seed,
+        jobs=jobs,
+        options=Options(strategy=strategy, check_every=OPTIONS.check_every),
+        seconds=seconds,
+        resume=resume,
+        store=store,
+        hang_after=hang_after,
+        patches=patches,
+    )
+    with progress(seconds) as (notify, tell):
+        result = sweep_suites(request, notify, tell)
+    output = output_of(result, fault)
+    click.echo(summary(output, result.missed, patches), err=True)
+    if as_json:
+        echo_json(output)
+    if output.interrupted:
+        return 130
+    if not output.canary:
+        return CANARY_MISSED
+    return 1 if output.findings else 0
+
+
+def _modes(once: bool, persistent: bool, both: bool, pairs: bool) -> tuple[str, ...]:
+    """Return the modes: the two single ones when none is named."""
+    named = [mode for mode, asked in ((ONCE, once or both), (PERSISTENT, persistent or both), (PAIRS, pairs)) if asked]
+    return tuple(named) or STANDARD.modes
+
+
+def output_of(result: SweepResult, fault: str) -> SweepOutput:
+    """Return what a finished sweep says of itself."""
+    request = result.request
+    sites = result.site_figures()
+    suites = tuple(map(suite_figures, result.suites))
+    return SweepOutput(
+        command="sweep",
+        version=VERSION,
+        build=result.build.identity,
+        target=result.target,
+        fault=fault,
+        strategy=request.options.strategy,
+        layouts=tuple(map(str, request.layouts)),
+        threads=request.threads,
+        ops=request.ops,
+        jobs=request.jobs,
+        seed=request.seed,
+        schedules=request.schedules,
+        executions=sum(suite.executions for suite in suites),
+        seconds=result.seconds,
+        suites=suites,
+        sweeps=result.sweeps(),
+        sites=sites,
+        never_failed=tuple(f"{site.site} {site.function}" for site in sites if site.core and not site.failed),
+        benign=result.benign_figures(),
+        findings=tuple(result.findings),
+        memory_model=result.memory_model,
+        controlled=CONTROLLED,
+        canary=result.canary,
+        complete=result.complete,
+        resumed=result.resumed,
+        interrupted=result.interrupted,
+        notes=result.notes,
+        path=str(result.path),
+        again=again(request),
+    )

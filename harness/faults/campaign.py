@@ -1,0 +1,30 @@
+"""A sweep in its course: an exploration whose units are fault points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.explore.campaign import Campaign
+from harness.explore.units import Unit
+from harness.faults.units import FaultUnits
+from harness.model.batch import DONE, STOPPED, Batch
+from harness.model.finding import Finding
+from harness.model.schedule import Calibration
+
+
+@dataclass(slots=True)
+class SweepCampaign(Campaign):
+    """Tells the fault units what came of each batch."""
+
+    fault_units: FaultUnits = field(kw_only=True)
+
+    def take(self, unit: Unit, batch: Batch) -> None:
+        """Add a batch to what has come so far."""
+        Campaign.take(self, unit, batch)
+        if batch.status in (DONE, STOPPED):
+            self.fault_units.took(unit, batch)
+
+    def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
+        """A worker died in an execution."""
+        Campaign.died(self, unit, finding, seed, calibration)
+        self.fault_units.lost(unit, seed)

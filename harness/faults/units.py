@@ -1,0 +1,93 @@
+"""Hands out a sweep's units: one fault point with its schedules each, the chains one after another."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from harness.explore.units import Unit, drawn, schedule_seed
+from harness.faults.chain import COUNT, Chain, Point, faults_of
+from harness.faults.request import SweepRequest
+from harness.model.batch import Batch
+from harness.model.repro import Origin
+from harness.model.suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class FaultUnit(Unit):
+    """A fault point's schedules, or what is left of them."""
+
+    chain: str = ""
+    point: Point = ()
+
+
+class FaultUnits:
+    """What harness.explore.units.Units is for an exploration; `took` tells it what came of its units."""
+
+    def __init__(self, request: SweepRequest, suites: tuple[Suite, ...], chains: list[Chain]) -> None:
+        self._request = request
+        self._suites = {suite.name: suite for suite in suites}
+        self.chains = {chain.name: chain for chain in chains}
+        self._returned: deque[Unit] = deque()
+        self._ran: dict[tuple[str, Point, int], int] = {}  # executions of a unit, by chain, point and first seed
+        self._dropped: set[str] = set()
+
+    def next(self) -> Unit | None:
+        """Return the next unit, None when there is nothing to hand out (now)."""
+        while self._returned:
+            unit = self._returned.popleft()
+            if unit.suite not in self._dropped:
+                return unit
+        for chain in self.chains.values():
+            if chain.suite not in self._dropped and (point := chain.take()) is not None:
+                return self._unit(chain, point)
+        return None
+
+    def give_back(self, unit: Unit | None, executions: int = 0) -> None:
+        """Hand a rest out again."""
+        if unit is not None and not executions:
+            self._returned.append(unit)
+
+    def drop(self, suite: str) -> None:
+        """Hand out nothing more of a suite."""
+        self._dropped.add(suite)
+
+    def took(self, unit: Unit, batch: Batch) -> None:
+        """Add what a unit, or a part of it, has brought."""
+        assert isinstance(unit, FaultUnit)
+        chain = self.chains[unit.chain]
+        chain.executions += batch.executions
+        chain.add(unit.point, batch.faults)
+        if chain.mode == COUNT:
+            for other in self.chains.values():
+                if (other.suite, other.layout) == (chain.suite, chain.layout):
+                    other.points = max(other.points, chain.points)
+        key = (unit.chain, unit.point, unit.first_seed)
+        self._ran[key] = self._ran.get(key, 0) + batch.executions
+        if self._ran[key] >= unit.executions:
+            del self._ran[key]
+            self._ended(unit, unit.first_seed + unit.executions)
+
+    def lost(self, unit: Unit, seed: int) -> None:
+        """A unit's process died in the execution of this seed: the rest comes as another unit, if there is any."""
+        assert isinstance(unit, FaultUnit)
+        chain = self.chains[unit.chain]
+        chain.executions += 1
+        if unit.point in chain.open:
+            chain.open[unit.point] += 1  # whatever killed it, the point is not the chain's end
+        self._ran.pop((unit.chain, unit.point, unit.first_seed), None)
+        self._ended(unit, seed + 1)
+
+    def _ended(self, unit: FaultUnit, seed: int) -> None:
+        if seed >= self._first_seed(unit.suite) + self._request.schedules:
+            self.chains[unit.chain].finish(unit.point)
+
+    def _unit(self, chain: Chain, point: Point) -> FaultUnit:
+        request = self._request
+        origin = Origin(chain.suite, request.seed, request.shape(chain.layout, faults_of(chain.mode, point)))
+        scenario = drawn(self._suites[chain.suite], origin)
+        first = self._first_seed(chain.suite)
+        return FaultUnit(chain.suite, origin, scenario, first, request.schedules, chain=chain.name, point=point)
+
+    def _first_seed(self, suite: str) -> int:
+        return schedule_seed(self._request.seed, suite, 0)

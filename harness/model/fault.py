@@ -1,0 +1,144 @@
+"""A fault plan: which allocations fail. Written as text, so that a scenario, a command line and a report say the same.
+
+A fault is met by every allocation that fits all its conditions (`label`, `site`, `thread`). The first `skip` of those
+succeed; from then on every `every`-th fails, each with probability `chance`, `budget` of them at most (0: for ever).
+
+>>> parse_fault("alloc label=CACHE_MAP_NODE skip=3").budget   # only the fourth one fails
+1
+>>> str(parse_fault("alloc  budget=0 skip=3"))                # from the fourth one on everything fails
+'alloc skip=3 budget=0'
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+from harness.model.problem import Problem
+
+ALLOC = "alloc"
+KINDS = (ALLOC,)
+MAX_FAULTS = 8  # of one plan
+SURE = 1_000_000  # a chance is given in parts per million
+CREATION = -1  # in place of a thread: creation, set-up and everything else that no program's thread does
+_LARGEST = (1 << 63) - 1
+_SITE = re.compile(r"([\w./-]+):([1-9]\d{0,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of failure. `site` is FILE:LINE, FILE as its path ends; empty conditions fit everything."""
+
+    kind: str = ALLOC
+    label: str = ""
+    site: str = ""
+    thread: int | None = None
+    skip: int = 0
+    every: int = 1
+    budget: int = 1
+    chance: int = SURE
+    seed: int = 0
+
+    def __str__(self) -> str:
+        words = [f"{name}={getattr(self, name)}" for name, usual in _USUAL.items() if getattr(self, name) != usual]
+        return " ".join([self.kind, *words])
+
+    @property
+    def file_line(self) -> tuple[str, int]:
+        """The parts of `site`; ("", 0) when it is empty."""
+        match = _SITE.fullmatch(self.site)
+        return (match[1], int(match[2])) if match else ("", 0)
+
+
+_USUAL = {field.name: field.default for field in fields(Fault) if field.name != "kind"}
+_RANGES = {"thread": (CREATION, 255), "skip": (0, _LARGEST), "every": (1, _LARGEST), "budget": (0, _LARGEST),
+           "chance": (1, SURE), "seed": (0, _LARGEST)}  # fmt: skip
+
+
+def parse_fault(text: str) -> Fault:
+    """Return the fault that a text says. Raises Problem with one sentence when it says none.
+
+    >>> parse_fault("disk skip=3")
+    Traceback (most recent call last):
+    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc
+    """
+    kind, *words = text.split() or [""]
+    if kind not in KINDS:
+        raise Problem(f"the fault {text!r} is of no kind that is known; the kinds are {', '.join(KINDS)}")
+    values: dict[str, int | str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or name not in _USUAL:
+            raise Problem(f"the fault {text!r} has no field {name}; it may have {', '.join(_USUAL)}")
+        if name in values:
+            raise Problem(f"the fault {text!r} gives {name} twice")
+        values[name] = _number(text, name, value) if name in _RANGES else value
+    fault = Fault(kind, **values)  # type: ignore[arg-type]
+    if fault.site and not _SITE.fullmatch(fault.site):
+        raise Problem(f"the fault {text!r} names no place: site is FILE:LINE, as `racewash list sites` prints it")
+    return fault
+
+
+def parse_plan(texts: tuple[str, ...]) -> tuple[Fault, ...]:
+    """Return a plan's faults. Raises Problem when one is wrong or there are too many."""
+    if len(texts) > MAX_FAULTS:
+        raise Problem(f"a plan has at most {MAX_FAULTS} faults, not {len(texts)}")
+    return tuple(map(parse_fault, texts))
+
+
+def _number(text: str, name: str, value: str) -> int:
+    low, high = _RANGES[name]
+    if not re.fullmatch(r"-?\d{1,19}", value) or not low <= int(value) <= high:
+        raise Problem(f"the fault {text!r} gives {name} as {value!r}, must be from {low} to {high}")
+    return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place that allocates, as the target lists it."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Benign:
+    """A scope in which an operation may go on as if nothing had happened, and why."""
+
+    op: str
+    function: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCounts:
+    """What a plan met, over one execution or several. `sites` and `benign` are in the target's order.
+
+    `points`: allocations that could have failed, of several executions the most of one; `hit`: executions in which one
+    failed. Of a site: how often it was reached, how often it failed.
+    """
+
+    points: int = 0
+    failed: int = 0
+    hit: int = 0
+    reached: tuple[int, ...] = ()
+    failing: tuple[int, ...] = ()
+    benign: tuple[int, ...] = ()
+
+    def __add__(self, other: FaultCounts) -> FaultCounts:
+        return FaultCounts(
+            max(self.points, other.points), self.failed + other.failed, self.hit + other.hit,
+            _added(self.reached, other.reached), _added(self.failing, other.failing), _added(self.benign, other.benign),
+        )  # fmt: skip
+
+
+NO_COUNTS = FaultCounts()
+
+
+def _added(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
+    return tuple(a + b for a, b in zip(longer, shorter, strict=False)) + longer[len(shorter) :]

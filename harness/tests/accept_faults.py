@@ -1,0 +1,127 @@
+"""Acceptance of faults at its stated counts: run by `tox -e accept -- faults` only.
+
+Resumable twice over: what has passed for these sources is remembered in .racewash/accept/faults.json and not run again,
+and a sweep that was cut short goes on from its state in .racewash/accept/sweeps. With RACEWASH_ACCEPT_SECONDS no
+further check starts after that time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.builds import get_build
+from harness.explore.child import Explorer, exploring
+from harness.explore.messages import Explore
+from harness.faults.request import BASE_SEED, SweepRequest
+from harness.generate import discover
+from harness.model.documents import parse_defect
+from harness.model.layout import AFTER, BEFORE
+from harness.model.output import Output, ReplayOutput, SweepOutput, decode
+
+pytestmark = pytest.mark.usefixtures("resumable")
+
+ROOT = Path(__file__).resolve().parents[2]
+STORE = ROOT / ".racewash" / "accept"
+JOBS = str(min(8, os.cpu_count() or 1))
+SUITES = ("accounting", "expansion", "frees", "instances", "map", "processes", "supply", "wash")
+SCHEDULES, FOUND_WITHIN = 200, 20
+PLANTED = sorted((ROOT / "native" / "defects").glob("fault-*.patch"))
+PAIRED = ("expansion", "supply")  # small enough for all pairs
+REPLAYS = 20
+
+
+def call(*words: str, code: int = 0) -> Output:
+    """Run a command with --json; return its object, whose every field was checked."""
+    command = ["racewash", *words, "--json"]
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == code, f"{' '.join(command)}: exit code {run.returncode}"
+    return decode(run.stdout)
+
+
+def swept(*words: str, code: int = 0) -> SweepOutput:
+    output = call("sweep", *words, "--jobs", JOBS, code=code)
+    assert isinstance(output, SweepOutput)
+    assert (output.canary, output.complete) == (True, True)
+    return output
+
+
+# ---- Nothing is found on the correct core, and everything has failed ----
+
+
+def full(suite: str) -> SweepOutput:
+    """Sweep a suite, or read again what its sweep has left in the store: a finished one has nothing to go on with."""
+    return swept(suite, "--schedules", str(SCHEDULES), "--store", str(STORE), "--resume")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_allocation_fails_once_and_from_there_on(suite: str) -> None:
+    output = full(suite)
+    assert output.findings == ()
+    assert {(row.layout, row.mode) for row in output.sweeps} == {
+        (layout, mode) for layout in ("after", "before") for mode in ("once", "persistent")
+    }
+    for row in output.sweeps:
+        assert row.executions >= row.swept * SCHEDULES
+        assert row.swept > 0
+
+
+def test_every_place_of_the_core_that_allocates_has_failed() -> None:
+    failed: set[str] = set()
+    listed: set[str] = set()
+    for suite in SUITES:
+        output = full(suite)
+        listed |= {site.site for site in output.sites if site.core}
+        failed |= {site.site for site in output.sites if site.core and site.failed}
+    assert listed - failed == set()
+    assert listed
+
+
+@pytest.mark.parametrize("suite", PAIRED)
+def test_every_pair_of_allocations_fails(suite: str) -> None:
+    output = swept(suite, "--pairs", "--schedules", "10", "--store", str(STORE), "--resume")
+    assert output.findings == ()
+
+
+# ---- Twelve error-path defects ----
+
+
+def plain_findings(suite: str, build_with: Path, executions: int) -> list[str]:
+    """Explore the suite's base scenarios without a fault on the defective core."""
+    found = []
+    request = SweepRequest((suite,))
+    for layout in (AFTER, BEFORE):
+        scenario = discover()[suite].drawn(BASE_SEED, request.shape(layout, ()))
+        child = Explorer(exploring(get_build("sched", (build_with,))))
+        try:
+            batch = child.obey(Explore(scenario, request.options, 0, executions), 3600)
+        finally:
+            child.end()
+            child.close()
+        assert batch.executions == executions
+        found += [seen.message for seen in batch.observations]
+    return found
+
+
+def test_there_are_twelve() -> None:
+    assert len(PLANTED) == 12
+
+
+@pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
+def test_a_planted_defect_is_found_by_the_sweep_alone(path: Path, tmp_path: Path) -> None:
+    defect = parse_defect(path.read_text(encoding="utf-8"))
+    output = swept(defect.suite, "--schedules", str(FOUND_WITHIN), "--patch", str(path), "--store", str(tmp_path),
+                   "--hang-after", "10", code=1)  # fmt: skip
+    wanted = [found for found in output.findings if found.kind in defect.finds]
+    assert wanted, [found.message for found in output.findings]
+    assert plain_findings(defect.suite, path, max(1, output.executions // 2)) == []
+    token = wanted[0].token
+    assert token
+    back = call(
+        "replay", token, "--times", str(REPLAYS), "--patch", str(path), "--store", str(tmp_path / "none"), code=1
+    )
+    assert isinstance(back, ReplayOutput)
+    assert back.rate == (REPLAYS, REPLAYS)

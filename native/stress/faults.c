@@ -1,0 +1,82 @@
+/* Fault plans on real threads: the state lies in a mapping that forked processes share. */
+#include "faults.h"
+
+#include <sys/mman.h>
+
+#include "execution.h"
+#include "fault_plan.h"
+
+struct rw_faults {
+    rw_hook hook;
+    const rw_target *target;
+    fault_state state;
+};
+
+/* Who a thread is: nothing of a plan depends on it but its conditions and draws. A key, not thread-local data, of which
+ * the library has none: the scheduled runtime would have to swap it. */
+static pthread_key_t own_lane;
+static pthread_once_t own_lane_made = PTHREAD_ONCE_INIT;
+enum { LANE_BASE = 1 - FAULT_OFF }; /* a key's first value is NULL: no program's thread */
+
+static void make_own_lane(void) {
+    (void)pthread_key_create(&own_lane, NULL);
+}
+
+static int32_t lane(void) {
+    intptr_t kept = (intptr_t)pthread_getspecific(own_lane);
+    return kept == 0 ? RW_NO_THREAD : (int32_t)kept - LANE_BASE;
+}
+
+RW_EXPORT __attribute__((noinline)) void rw_fault_here(int32_t site) {
+    __asm__ volatile("" : : "r"(site)); /* keeps the call */
+}
+
+void faults_be_lane(const rw_faults *f, int32_t index) {
+    if (f != NULL) {
+        (void)pthread_setspecific(own_lane, (const void *)(intptr_t)(index + LANE_BASE));
+    }
+}
+
+static int32_t alloc(void *ctx, int32_t site, const char *label) {
+    rw_faults *f = ctx;
+    if (!fault_met(&f->state, f->target, lane(), site, label)) {
+        return 0;
+    }
+    fault_made(&f->state, lane(), site);
+    return 1;
+}
+
+static uint64_t taken(void *ctx) {
+    return fault_taken(&((rw_faults *)ctx)->state, lane());
+}
+
+static void forgive(void *ctx, int32_t benign) {
+    at_add(&((rw_faults *)ctx)->state.benign[benign], 1, relaxed);
+}
+
+rw_faults *faults_make(const rw_target *target, const rw_plan *plan) {
+    rw_faults *f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (f == MAP_FAILED) {
+        return NULL;
+    }
+    (void)pthread_once(&own_lane_made, make_own_lane);
+    f->target = target;
+    f->state.plan = plan;
+    f->hook = (rw_hook){.ctx = f, .alloc = alloc, .taken = taken, .forgive = forgive};
+    return f;
+}
+
+const rw_hook *faults_hook(const rw_faults *f) {
+    return &f->hook;
+}
+
+void faults_end(rw_faults *f) {
+    at_store(&f->state.off, 1, relaxed);
+}
+
+void faults_free(rw_faults *f, rw_fault_counts *out) {
+    if (f != NULL) {
+        fault_add(&f->state, out);
+        munmap(f, sizeof *f);
+    }
+}

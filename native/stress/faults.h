@@ -1,0 +1,17 @@
+/* Fault plans on real threads, as the driver uses them: one object for an execution whose plan has faults. */
+#ifndef RACEWASH_FAULTS_H
+#define RACEWASH_FAULTS_H
+
+#include "stress.h"
+
+typedef struct rw_faults rw_faults;
+
+rw_faults *faults_make(const rw_target *target, const rw_plan *plan); /* NULL: no mapping */
+const rw_hook *faults_hook(const rw_faults *f);
+/* NULL: nothing. The calling thread runs program `index`, or (FAULT_OFF) judges beside them: then nothing fails in it. */
+void faults_be_lane(const rw_faults *f, int32_t index);
+void faults_end(rw_faults *f); /* nothing fails any more */
+/* Add its counts and free it; NULL is allowed. */
+void faults_free(rw_faults *f, rw_fault_counts *out);
+
+#endif
