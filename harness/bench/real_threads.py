@@ -1,26 +1,25 @@
-"""Workload B on real threads under the stock sanitizer, in a process that has it preloaded.
+"""Workload B by the scheduled runtime against the same on real threads under the stock sanitizer.
 
-The scheduled runtime's executions of the same workload are measured in turn with these, so that a slow moment of the
-machine hits both. Started as a program, this module is that process: it is asked by numbers of executions on stdin.
+A round takes short slices of both in turn and keeps the fastest of each: four threads are disturbed sooner than one.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Protocol
 
 from harness.bench.ratios import at_least
 from harness.bench.scheduled import MEASURE_SECONDS, Explorer, references
-from harness.builds import fixed_addresses, get_build, load
+from harness.builds import fixed_addresses, get_build
 from harness.model.output import Ratio
 from harness.model.scenario import Scenario
 from harness.model.schedule import Options
 from harness.stress.process import launch_of
 
-THREADS = 4  # of workload B
+PROCESS = "harness.bench.stock"
 FIRST = 20  # executions, to see how long they take
+SLICES = 5  # of a round, of each side
 NAME = "B, executions/s: scheduled with races / stock sanitizer on real threads"
 
 
@@ -36,7 +35,7 @@ class RealThreads:
     """A process with the tsan build, to be used in a `with` statement."""
 
     def __enter__(self) -> RealThreads:
-        launch = launch_of(get_build("tsan"), module=__name__)
+        launch = launch_of(get_build("tsan"), module=PROCESS)
         with fixed_addresses():
             self._process = subprocess.Popen(
                 launch.command, env=launch.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -76,8 +75,12 @@ def stock_ratio(
     def theirs(n: int) -> float:
         return stock.executions(n) / 1e9
 
-    many, few = (max(1, int(FIRST * MEASURE_SECONDS / side(FIRST))) for side in (ours, theirs))
-    values = [(many / ours(many)) / (few / theirs(few)) for _ in range(rounds)]
+    many, few = (max(1, int(FIRST * MEASURE_SECONDS / SLICES / side(FIRST))) for side in (ours, theirs))
+    values = []
+    for _ in range(rounds):
+        slices = [(ours(many), theirs(few)) for _ in range(SLICES)]
+        fastest, their_fastest = (min(side) for side in zip(*slices, strict=True))
+        values.append((many / fastest) / (few / their_fastest))
     return at_least(NAME, values, _prototype())
 
 
@@ -87,13 +90,3 @@ def _prototype() -> float:
     [prototype] = [one.value for one in figures if one.tool.startswith("prototype")]
     [stock] = [one.value for one in figures if one.tool.startswith("stock")]
     return prototype / stock
-
-
-def _main() -> None:
-    library = load(get_build("tsan"))
-    for line in sys.stdin:
-        print(library.bench("segments", THREADS, int(line)), flush=True)
-
-
-if __name__ == "__main__":
-    _main()

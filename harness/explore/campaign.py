@@ -86,6 +86,11 @@ class Campaign:
         for name, count in batch.checks.items():
             result.invariants[name] = result.invariants.get(name, 0) + count
         self.figures.add(unit.suite, unit.scenario.target, batch)
+        if unit.scenario.processes:
+            self.collector.note(
+                f"the processes of {unit.suite} were fibers of one address space: nothing is said of mappings, nor of "
+                "one that dies (`racewash run` has real ones)"
+            )
         self.symbols.look_up(pc for seen in batch.observations for stack in seen.stacks for pc in stack.pcs)
         for seen in batch.observations:
             if seen.kind:

@@ -7,18 +7,21 @@ RACEWASH_ACCEPT_SECONDS no further check starts after that time; what is left is
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness.builds import get_build, sources
+from harness.builds import get_build, load_runtime, sources
 from harness.explore.exhaustive import EXHAUSTIVE
 from harness.explore.workloads import DEFECTS
 from harness.model.documents import parse_defect
 from harness.model.finding import Finding
 from harness.model.output import BenchOutput, ExploreOutput, Output, ReplayOutput, RunOutput, decode
+from harness.model.suite import Shape
+from harness.tests.sched_programs import both_agree, core_walker
 
 pytestmark = pytest.mark.usefixtures("resumable")
 
@@ -71,6 +74,24 @@ def test_a_scenario_is_exhausted_up_to_bound_3(scenario: str, tmp_path: Path) ->
                       cwd=tmp_path)  # fmt: skip
     assert output.findings == ()
     assert output.control.exhausted == output.control.batches == 1
+
+
+# Where the search without reduction ends within a million executions; it does so nowhere without a bound.
+PLAIN_BOUND = {
+    "supply-2x1": 3,
+    "supply-3x1": 2,
+    "supply+traverse": 3,
+    "protect+retire+reclaim": 2,
+    "push+pop+push": 2,
+    "insert+delete-neighbours": 2,
+}
+
+
+@pytest.mark.parametrize("scenario", EXHAUSTIVE)
+def test_the_search_without_reduction_reaches_the_same_final_states(scenario: str, tmp_path: Path) -> None:
+    build = get_build("sched")
+    both_agree(core_walker(build, tmp_path), EXHAUSTIVE[scenario].generate(0, Shape()), load_runtime(build).target,
+               PLAIN_BOUND[scenario])  # fmt: skip
 
 
 # What must not get through: a patch of native/defects for each scenario.
@@ -140,6 +161,19 @@ def test_speed_is_printed_beside_the_references_and_cost_grows_linearly(tmp_path
     assert all(speed.references for speed in output.speeds if speed.aim is not None)
     growth = [ratio for ratio in output.ratios if ratio.name.startswith("cost of a point")]
     assert [ratio.reached for ratio in growth] == [True, True]
+
+
+# ---- The other compiler ----
+
+
+def test_what_clang_compiles_runs_under_the_runtime() -> None:
+    """The C++17 and the pthread program, the runtime's own tests, workload B among them, and the exhaustive search."""
+    if shutil.which("clang") is None:
+        pytest.skip("no clang")
+    command = [str(Path(sys.executable).with_name("pytest")), "-q", "-p", "no:cacheprovider",
+               "--import-mode=importlib", "harness/tests/test_sched_native.py", "-k", "not same_objects"]  # fmt: skip
+    # Its shared libtsan can't be preloaded into every interpreter, so nothing is compared with the tsan build.
+    assert subprocess.run(command, cwd=ROOT, env={**os.environ, "CC": "clang"}, check=False).returncode == 0
 
 
 # ---- What tests elsewhere hold, at the same sources and through the same installation ----

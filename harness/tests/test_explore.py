@@ -191,6 +191,13 @@ def test_words_shared_without_a_point_are_told(tmp_path: Path) -> None:
     assert search(tmp_path, suite("fine")).notes == ()
 
 
+def test_what_is_not_simulated_of_processes_is_told(tmp_path: Path) -> None:
+    fine = suite("fine")
+    forked = replace(fine, generate=lambda seed, shape: replace(fine.generate(seed, shape), processes=2))
+    [note] = search(tmp_path, forked, executions=60).notes
+    assert "fibers of one address space" in note
+
+
 def test_a_missed_canary_ends_it(tmp_path: Path) -> None:
     result = search(tmp_path, suite("fine"), by=launch(FAKE_BLIND="1"))
     assert result.canary is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,16 @@ def test_places_are_named_with_file_line_and_function(runtime: Runtime, build: B
     assert all(place.file == "native/workload/segments.c" and place.line > 0 for place in places)
     assert "segments.c:" in races[0].message
     assert "traverse" in races[0].report or "supply" in races[0].report
+
+
+def test_a_function_s_first_instruction_is_its_own(build: Build) -> None:
+    """Stacks hold return addresses; that of an instruction which fails is one after its beginning."""
+    library = ctypes.CDLL(str(build.library))
+    library.rs_module_base.restype = ctypes.c_uint64
+    first = ctypes.cast(library.rs_module_base, ctypes.c_void_p).value
+    assert first is not None
+    [place] = Symbols(build).frames([first + 1 - library.rs_module_base()])
+    assert place.function == "rs_module_base"
 
 
 def test_a_list_that_does_not_fit_is_followed_as_far_as_it_does(runtime: Runtime) -> None:

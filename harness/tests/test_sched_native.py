@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.builds import Build, get_build, load_runtime
+from harness.builds.compile import RUNTIME_ARCHIVE
 from harness.builds.compiler import find_compiler
+from harness.builds.recipe import recipe
 from harness.explore.exhaustive import EXHAUSTIVE
 from harness.model.suite import Shape
 from harness.tests.sched_programs import SCHED, TESTS, both_agree, call, checked, core_walker, linked
@@ -42,11 +45,11 @@ def test_exhaustive_search(build: Build, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("name", ["supply-2x1", "supply+traverse"])
-def test_exhaustive_search_of_the_core_agrees_with_the_plain_one(name: str, build: Build, tmp_path: Path) -> None:
-    """To bound 1; accept_sched.py goes on from there."""
-    scenario = EXHAUSTIVE[name].generate(0, Shape())
-    both_agree(core_walker(build, tmp_path), scenario, load_runtime(build).target, 1)
+def test_exhaustive_search_of_the_core_agrees_with_the_plain_one(build: Build, tmp_path: Path) -> None:
+    """Up to bound 1; accept_sched.py goes on from there."""
+    program, target = core_walker(build, tmp_path), load_runtime(build).target
+    for suite in EXHAUSTIVE.values():
+        both_agree(program, suite.generate(0, Shape()), target, 1)
 
 
 def test_pthread_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
@@ -65,6 +68,28 @@ def test_cxx17_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
     runs = [call(str(program), env={"RACEWASH_SCHED": "portfolio 300 1"}) for _ in range(2)]
     assert runs[0].returncode == 0, runs[0].stderr
     assert runs[0].stderr == runs[1].stderr
+
+
+@pytest.mark.parametrize("source", ["pthread_program.c", "cxx17.cpp", "misuse_target.c"])
+def test_the_runtime_has_every_function_that_clang_calls(source: str, build: Build, tmp_path: Path) -> None:
+    """Whole programs compiled by clang run in accept_sched.py: to build everything with it takes a minute."""
+    name = "clang++" if source.endswith("pp") else "clang"
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"no {name}")
+    clang = replace(find_compiler(), command=(path,), family="clang")
+    flags = [flag for flag in recipe("sched", clang).compile if not flag.startswith("-std=")]
+    checked(path, *flags, "-c", str(TESTS / source), "-o", str(tmp_path / "out.o"))
+    asked = symbols("-u", tmp_path / "out.o")
+    assert asked
+    assert asked <= symbols("--defined-only", build.library.parent / RUNTIME_ARCHIVE)
+
+
+def symbols(which: str, file: Path) -> set[str]:
+    """Return the sanitizer's functions that a file calls, or has."""
+    run = call("nm", which, str(file))
+    assert run.returncode == 0, run.stderr
+    return {word for word in run.stdout.split() if word.startswith("__tsan_")}
 
 
 def test_aarch64_switch_assembles(tmp_path: Path) -> None:

@@ -103,9 +103,7 @@ static void explain(batch *b, uint64_t seed) {
     replay_set(list, choices.cnt, false);
     strategy_replay.begin(seed);
     batch_run(b, &strategy_replay, seed, MODE_EXPLAIN);
-    if (rt.hash == hash) {
-        findings_explained();
-    }
+    findings_explained(rt.hash == hash);
     memcpy(rt.points, points, sizeof points);
     tally = kept;
     rt.plain = plain;

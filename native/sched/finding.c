@@ -70,7 +70,9 @@ noted *finding_new(uint64_t key, int32_t kind) {
 
 static uint64_t key_of(int32_t kind, const rs_where *second, const rs_where *third) {
     const rs_where *w = second != NULL ? second : third;
-    uint64_t pc = w != NULL && w->depth > 0 ? rs_normal(w->pc[0]) : 0;
+    /* Which function asks for the last bit of a stack is chance, and may be one of the runtime's. */
+    bool placed = w != NULL && w->depth > 0 && kind != RS_F_OVERFLOW;
+    uint64_t pc = placed ? rs_normal(w->pc[0]) : 0;
     return ((uint64_t)kind + 1) << 56 | pc;
 }
 

@@ -33,8 +33,8 @@ void findings_begin_batch(int32_t max);
 void findings_begin(void);
 /* The execution is over: number of findings in it, and how many of them are new in the batch (to be explained). */
 int32_t findings_end(int32_t *fresh);
-/* Run again with stacks noted: findings of the batch that the second run met are confirmed. */
-void findings_explained(void);
+/* Run again with stacks noted, by the same trace or not: findings of the batch that the second run met are confirmed. */
+void findings_explained(bool same);
 /* The ith of the execution under way, NULL past the end; returns their number. */
 int32_t findings_now(const rs_finding **out, int32_t i);
 const rs_finding *findings_all(int32_t *cnt);

@@ -78,10 +78,12 @@ int32_t findings_end(int32_t *fresh) {
     return found.now_cnt;
 }
 
-void findings_explained(void) {
+/* What is noted needs a little stack: one that overflows may do so a call earlier. */
+void findings_explained(bool same) {
     for (int32_t i = 0; i < found.now_cnt; i++) {
         noted *k = kept_as(found.now[i].key);
-        if (k != NULL && !k->finding.confirmed) {
+        bool shown = same || found.now[i].finding.kind == RS_F_OVERFLOW;
+        if (k != NULL && shown && !k->finding.confirmed) {
             k->finding.confirmed = 1;
             memcpy(k->finding.message, found.now[i].finding.message, sizeof k->finding.message);
             memcpy(k->finding.stacks, found.now[i].finding.stacks, sizeof k->finding.stacks);
