@@ -123,7 +123,9 @@ class Campaign:
 
     def _found(self, unit: Unit, seen: Observation) -> None:
         finding = observed(seen, unit.suite, self.symbols.frames)
-        repro = repro_of(seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint)
+        repro = repro_of(
+            seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint
+        )
         self._keep(unit, finding, repro, seen.trace_hash)
 
     def _keep(self, unit: Unit, finding: Finding, repro: Repro, trace_hash: int | None) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from harness.model.batch import Observation, Stack
 from harness.model.finding import Finding, Location, fingerprint_of
 from harness.model.outcome import Violation
-from harness.oracle.linearizable import bug_of, story
 from harness.oracle.frames import Frame, innermost, owner, relative
+from harness.oracle.linearizable import bug_of, story
 from harness.oracle.outcome import kind_of
 
 Frames = Callable[[Sequence[int]], Sequence[Location]]  # from return addresses to places, innermost first

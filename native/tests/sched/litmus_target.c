@@ -149,6 +149,6 @@ static void destroy(rw_core *core) {
 const rw_target *litmus_target(void) {
     static const rw_target target = {RW_TARGET_ABI, "litmus", NULL,       0,          ops,     LIT_OPS, NULL,   0,
                                      NULL,          0,        create,     close_core, destroy, attach,  detach, run,
-                                     check,         checks,   violations, snapshot, NULL};
+                                     check,         checks,   violations, snapshot,   NULL};
     return &target;
 }

@@ -317,6 +317,6 @@ static void detach(rw_thread *thread) {
 const rw_target *misuse_target(void) {
     static const rw_target target = {RW_TARGET_ABI, "misuse", NULL,       0,          ops,     MIS_OPS, invariants, 1,
                                      codes,         1,        create,     close_core, destroy, attach,  detach,     run,
-                                     check,         checks,   violations, snapshot, NULL};
+                                     check,         checks,   violations, snapshot,   NULL};
     return &target;
 }
