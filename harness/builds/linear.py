@@ -37,7 +37,7 @@ class Checker:
         need = int(lib.rl_memory(len(history), budget))
         if self._memory is None or len(self._memory) < need:
             self._memory = ffi.new("char[]", need)
-        result = ffi.new("rl_result *")
+        result: Any = ffi.new("rl_result *")
         ops = ffi.new("rl_op[]", [self._op(done) for done in history])
         code = int(lib.rl_check(ops, len(history), budget, self._memory, len(self._memory), result))
         if code >= len(_VERDICTS):

@@ -116,7 +116,7 @@ def _steps(deed: Deed, state: State) -> list[State]:
         case "take":
             return [(0,)] if state is None else []
         case "read":
-            return [new] if state is None or state <= new else []
+            return [new] if state is None or state[0] <= deed.value else []
         case _:
             return _queue_steps(deed, state or ())
 

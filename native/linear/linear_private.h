@@ -75,6 +75,21 @@ bool rl_next_part(const rl_parts *parts, int32_t *at, rl_part *out, rl_area *are
 /* Is there a moment of [from, to] in which a pair may be forgotten? */
 bool rl_may_forget(const rl_part *part, uint64_t from, uint64_t to);
 
+/* ---- marks.c ---- */
+
+typedef struct rl_mark {
+    uint64_t high, low;
+} rl_mark;
+
+typedef struct rl_marks {
+    rl_mark *at;
+    uint64_t room, used;
+    rl_area area; /* what it grows into */
+} rl_marks;
+
+/* Enter a configuration by the hash of its set of operations and that of its state: 1 new, 0 met before, -1 no memory. */
+int rl_enter(rl_marks *marks, uint64_t high, uint64_t low, uint64_t state);
+
 /* ---- search.c ---- */
 
 /* The whole part, or a window of it: what ended before `from` is left out, the state then being unknown; what had begun

@@ -18,10 +18,6 @@ typedef struct step { /* to take back */
     uint64_t latest;
 } step;
 
-typedef struct mark { /* a configuration that was met */
-    uint64_t high, low;
-} mark;
-
 typedef struct search {
     const rl_part *part;
     rl_frame frame;
@@ -34,9 +30,8 @@ typedef struct search {
     uint64_t latest; /* invocation among those placed */
     uint64_t high, low;
     rl_queue queue;
-    mark *marks;
-    uint64_t room, used; /* of marks */
-    rl_area area;        /* what marks grow into */
+    rl_marks marks;
+    rl_area area;
 } search;
 
 /* ---- The list ---- */
@@ -103,51 +98,6 @@ static void make_list(search *s) {
     }
 }
 
-/* ---- Configurations ---- */
-
-static bool insert(mark *marks, uint64_t room, mark m) {
-    for (uint64_t i = m.low & (room - 1);; i = (i + 1) & (room - 1)) {
-        if (marks[i].high == 0 && marks[i].low == 0) {
-            marks[i] = m;
-            return true;
-        }
-        if (marks[i].high == m.high && marks[i].low == m.low) {
-            return false;
-        }
-    }
-}
-
-/* Twice as large, behind the old one; what that leaves unused is less than the new one. */
-static bool grow(search *s) {
-    uint64_t room = s->room > 0 ? 2 * s->room : 64;
-    mark *marks = rl_take(&s->area, room * sizeof *marks);
-    if (marks == NULL) {
-        return false;
-    }
-    memset(marks, 0, room * sizeof *marks);
-    for (uint64_t i = 0; i < s->room; i++) {
-        if (s->marks[i].high != 0 || s->marks[i].low != 0) {
-            (void)insert(marks, room, s->marks[i]);
-        }
-    }
-    s->marks = marks;
-    s->room = room;
-    return true;
-}
-
-/* Enter the configuration of the set (high, low) and a state: 1 new, 0 met before, -1 no memory. */
-static int enter(search *s, uint64_t high, uint64_t low, const rl_state *state) {
-    if (2 * s->used >= s->room && !grow(s)) {
-        return -1;
-    }
-    uint64_t hash = rl_state_hash(state, &s->queue);
-    mark m = {high + rl_mix(hash), low + rl_mix(hash ^ UINT64_C(0xA24BAED4963EE407))};
-    m.low |= m.high == 0; /* never the empty mark */
-    bool fresh = insert(s->marks, s->room, m);
-    s->used += fresh;
-    return fresh;
-}
-
 /* ---- Steps ---- */
 
 static uint64_t first_response(const search *s) {
@@ -200,7 +150,7 @@ static int place(search *s, int32_t op) {
     if (s->part->model == RW_M_CACHE) {
         forget(s);
     }
-    int entered = enter(s, s->high, s->low, &s->state);
+    int entered = rl_enter(&s->marks, s->high, s->low, rl_state_hash(&s->state, &s->queue));
     if (entered <= 0) {
         put_back_op(s, op);
         s->state = before.state;
@@ -268,6 +218,7 @@ int32_t rl_search(const rl_part *part, rl_frame frame, int64_t *budget, rl_area 
     if (frame.from > 0) {
         s.state.bits = RL_IS_ANY;
     }
+    s.marks.area = s.area;
     make_list(&s);
     return run(&s, budget);
 }
