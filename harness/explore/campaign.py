@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from harness.builds import Symbols, build_record
+from harness.builds import BatchProgress, Symbols, build_record
 from harness.explore.bundle import repro_of
 from harness.explore.figures import Figures
 from harness.explore.request import ExploreRequest
@@ -17,11 +17,12 @@ from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Ob
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
-from harness.model.schedule import Calibration, Options, Schedule
+from harness.model.schedule import NO_CALIBRATION, Calibration, Options, Schedule
 from harness.oracle import observed
 from harness.store import Intents, bundled
 from harness.stress.collect import Collector
 from harness.stress.failure import RunFailed
+from harness.stress.intents import scheduled_intent
 from harness.stress.process import Launch
 
 MAX_DEATHS = 8  # of workers, in one suite
@@ -73,6 +74,14 @@ class Campaign:
         self.began = self.began if self.began is not None else time.monotonic()
         self.canary = self.canary is not False and not canary
         self.missed = self.missed or canary
+
+    def intend(self, worker: str, unit: Unit, calibration: Calibration = NO_CALIBRATION) -> None:
+        """Put on disk what a worker is about to explore, before it does."""
+        options, build = self.options_of(unit), self.launch.build
+        schedule = Schedule(options.strategy, unit.first_seed, calibration)
+        repro = Repro(unit.origin, unit.scenario.digest, options, schedule, build.identity, "")
+        intent = scheduled_intent(repro, unit.scenario, unit.executions, BatchProgress.seed_at())
+        self.intents.begin(worker, intent)
 
     def take(self, unit: Unit, batch: Batch) -> None:
         """Add a batch to what has come so far."""

@@ -44,6 +44,7 @@ def self_check(campaign: Campaign, tell: Callable[[str], None]) -> SelfCheck:
     try:
         while not campaign.ending and (unit := campaign.units.next()) is not None:
             order = _order(unit, campaign, unit.first_seed, unit.executions or SEEDS)
+            campaign.intend("self-check", unit)
             one, two = _both(pair, order, _patience(campaign))
             campaign.met("")
             campaign.take(unit, one)

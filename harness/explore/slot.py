@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.builds import BatchProgress
 from harness.explore.campaign import Campaign
 from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
 from harness.explore.request import WHOLE
 from harness.explore.units import Unit
 from harness.model.finding import Finding
-from harness.model.repro import Repro
-from harness.model.schedule import NO_CALIBRATION, Calibration, Schedule
+from harness.model.schedule import NO_CALIBRATION, Calibration
 from harness.oracle import Death, crash_finding, exit_finding, garbled_finding, hang_finding
 from harness.stress.evidence import native_stacks
 from harness.stress.failure import RunFailed
-from harness.stress.intents import scheduled_intent
 from harness.stress.messages import Garbled
 
 _TAIL = 16 << 10  # bytes of what a worker printed, kept with its death
@@ -91,7 +88,7 @@ class Slot:
         self._quiet, self._beat = 0.0, (0, 0)
         options = self._campaign.options_of(unit)
         self._child.progress.clear()
-        self._intend(unit)
+        self._campaign.intend(self._name, unit)
         self._child.tell(
             Explore(unit.scenario, options, unit.first_seed, unit.executions, unit.milliseconds,
                     measure=options.strategy not in WHOLE)
@@ -109,15 +106,6 @@ class Slot:
 
     # ---- parts ----
 
-    def _intend(self, unit: Unit) -> None:
-        """Put on disk what is about to be explored, before it is."""
-        campaign = self._campaign
-        options, build = campaign.options_of(unit), campaign.launch.build
-        schedule = Schedule(options.strategy, unit.first_seed, self._calibration)
-        repro = Repro(unit.origin, unit.scenario.digest, options, schedule, build.identity, "")
-        intent = scheduled_intent(repro, unit.scenario, unit.executions, BatchProgress.seed_at())
-        campaign.intents.begin(self._name, intent)
-
     def _spawn(self) -> None:
         campaign = self._campaign
         self._child = Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
@@ -133,7 +121,7 @@ class Slot:
             case Measured():
                 assert self._unit is not None
                 self._calibration = message.batch.calibration
-                self._intend(self._unit)
+                self._campaign.intend(self._name, self._unit, self._calibration)
                 self._campaign.take(self._unit, message.batch)
                 self._done += message.batch.executions
             case Explored():

@@ -127,7 +127,8 @@ def test_a_token_replays_in_a_fresh_clone_that_is_built_anew(tmp_path: Path) -> 
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     environment = {**os.environ, "PYTHONPATH": str(clone), "RACEWASH_CACHE": str(tmp_path / "cache")}
-    program = "import sys; from harness.cli.main import main; main()"
+    theirs = f"assert harness.__path__[0].startswith({str(clone)!r})"
+    program = f"import harness; {theirs}; from harness.cli.main import main; main()"
     command = [sys.executable, "-c", program, "replay", finding.token or "", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, check=False)
     assert done.returncode == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -88,6 +89,18 @@ def test_what_was_under_way_when_racewash_died_is_a_finding(
     again: list[str] = []
     recover(tmp_path, again.append)
     assert again == []
+
+
+def test_no_run_takes_anything_away_from_an_earlier_one(tmp_path: Path) -> None:
+    """Neither one that ends well nor one that was cut off, nor what is made of that."""
+    first = race(tmp_path, fake_suite("violate"), seconds=0.1)
+    before = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
+    cut_off = new_run(tmp_path, 2)
+    intent = cut_off.path / "intent.json"
+    intent.write_text(json.dumps({**json.loads(intent.read_bytes()), "started": 1.0}), encoding="utf-8")
+    race(tmp_path, fake_suite("violate"), seconds=0.1)
+    assert (cut_off.path / "reported.json").exists()
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_finished_run_leaves_no_intent(tmp_path: Path) -> None:
