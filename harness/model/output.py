@@ -326,6 +326,48 @@ class ConformOutput(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSize:
+    """How large what shows a finding is: the scenario's threads, their operations, its set-up, and its schedule.
+
+    `choices` that differ from the default order, `preemptions` among them; `faults`: those that are no choice of a thread,
+    and entries of the fault plan. `parameters` of the configuration that are not left at their standard value.
+    """
+
+    threads: int
+    operations: int
+    setup: int
+    preemptions: int
+    choices: int
+    faults: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrinkOutput(Output):
+    """`racewash shrink`: sizes before and after, and how the small case is seen again.
+
+    `tries`: executions; `whole` false: the time was over before nothing helped any more. `rate`: replays in fresh
+    processes that showed it, of how many. `bundle` is null when it could not be written.
+    """
+
+    build: str
+    suite: str
+    fingerprint: str
+    finding: Finding
+    before: CaseSize
+    after: CaseSize
+    whole: bool
+    tries: int
+    seconds: float
+    token: str
+    bundle: str | None
+    rate: tuple[int, int]
+    story: str
+    interrupted: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOutput(Output):
     """`racewash bench`."""
 
@@ -339,6 +381,7 @@ OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
     "explore": ExploreOutput,
     "replay": ReplayOutput,
+    "shrink": ShrinkOutput,
     "table": TableOutput,
     "list": ListOutput,
     "doctor": DoctorOutput,

@@ -7,6 +7,7 @@
 #include "finding.h"
 #include "race.h"
 #include "shim.h"
+#include "trace.h"
 
 rs_tally tally RS_STATE;
 static rw_thread *contexts[FIBER_MAX] RS_STATE;
@@ -44,8 +45,14 @@ const char *execute_fault(const rw_target *target, const rw_plan *plan) {
 static void run_program(rw_thread *context, const rw_program *program, int32_t rounds) {
     int64_t (*run)(rw_thread *, const rw_op *) = rt.target->run;
     for (int32_t round = 0; round < rounds; round++) {
-        for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
-            (void)run(context, op);
+        for (int32_t i = 0; i < program->op_cnt; i++) {
+            if (trace_all()) {
+                trace_event(RS_E_CALL, 0, 0, (uint64_t)(round * program->op_cnt + i), 0);
+            }
+            int64_t result = run(context, &program->ops[i]);
+            if (trace_all()) {
+                trace_event(RS_E_RETURN, 0, 0, (uint64_t)result, 0);
+            }
             rt.cur->ops++;
         }
     }

@@ -1,0 +1,146 @@
+"""One shrinking from a request to its result: replay, passes until nothing helps or the time is over, a check, a bundle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.builds import Symbols, get_build
+from harness.explore.child import exploring
+from harness.model.finding import Finding
+from harness.model.problem import Problem
+from harness.model.repro import Repro
+from harness.repro.replay import TIMES_OTHER, ReplayRequest, ReplayResult, order_of, replay_with
+from harness.repro.resolve import Recorded, resolve
+from harness.shrink.case import Case, size_text
+from harness.shrink.passes import PASSES
+from harness.shrink.schedule import fewer_choices, fewer_preemptions
+from harness.shrink.shrinker import EVENTS, Shrinker
+from harness.shrink.story import Story, places_of, sources_of, story_of
+from harness.shrink.trials import Over, Trials
+from harness.stress.interrupts import Interrupts
+from harness.stress.process import Launch
+
+SECONDS, TIMES, HANG_SECONDS = 60.0, 20, 10.0
+EFFORTS = (32, 256, 2048)  # schedules looked through for one candidate: the obvious first
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkRequest:
+    """What is shrunk: a token or a bundle's folder. `times`: replays at the end, each in a fresh process."""
+
+    given: str
+    seconds: float = SECONDS
+    times: int = TIMES
+    store: Path = Path(".racewash")
+    hang_after: float = HANG_SECONDS
+    patches: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """A shrinking at its end. `whole`: nothing more helps; else the time was over before. `finding`: as seen last."""
+
+    recorded: Recorded
+    launch: Launch
+    before: Case
+    after: Case
+    finding: Finding
+    trace_hash: int | None
+    story: Story | None
+    whole: bool
+    tries: int
+    seconds: float
+    replayed: ReplayResult | None
+    interrupted: bool
+
+    @property
+    def repro(self) -> Repro:
+        """How the smallest case is seen again."""
+        case = self.after
+        return Repro(None, case.scenario.digest, case.options, case.schedule, self.launch.build.identity,
+                     self.finding.fingerprint)  # fmt: skip
+
+
+def shrink(request: ShrinkRequest, tell: Say) -> Shrunk:
+    """Shrink what a token or a bundle stands for. Raises Problem with one sentence when it is not seen again."""
+    recorded = resolve(request.given, request.store)
+    launch = exploring(get_build("sched", request.patches))
+    return shrink_with(launch, recorded, request, tell)
+
+
+def shrink_with(
+    launch: Launch, recorded: Recorded, request: ShrinkRequest, tell: Say, symbols: Symbols | None = None
+) -> Shrunk:
+    """Shrink in workers that are started in a given way. Ctrl-C ends it; the smallest case until then is kept."""
+    began = time.monotonic()
+    symbols = symbols or Symbols(launch.build)
+    with Interrupts() as interrupts:
+        trials = Trials(launch, symbols, recorded.repro.fingerprint, request.hang_after, interrupts)
+        try:
+            before = _first(trials, recorded, launch)
+            trials.deadline = time.monotonic() + request.seconds
+            shrinker = Shrinker(trials, before)
+            whole = _work(shrinker, tell)
+            tries, seconds = trials.executions, time.monotonic() - began
+            trials.last()
+            after, story = _told(trials, shrinker.best, symbols, launch)
+        finally:
+            trials.end()
+        assert trials.finding is not None
+        shrunk = Shrunk(recorded, launch, before, after, trials.finding, trials.trace_hash, story, whole, tries, seconds,
+                        None, interrupts())  # fmt: skip
+    return _checked(shrunk, request)
+
+
+def _first(trials: Trials, recorded: Recorded, launch: Launch) -> Case:
+    """See the finding as it was recorded. Raises Problem when that doesn't come about."""
+    same = launch.build.identity.startswith(recorded.repro.build)
+    for number in range(1 if same else TIMES_OTHER):
+        case = trials.obeyed(order_of(recorded, same, number))
+        if case is not None:
+            return case
+    options = recorded.repro.options
+    case = trials.searched(recorded.scenario, options, recorded.repro.schedule.seed, EFFORTS[-1])
+    if case is None:
+        raise Problem("the finding is not seen again on this build, so there is nothing to shrink; was it found with "
+                      "another --patch?")  # fmt: skip
+    return case
+
+
+def _work(shrinker: Shrinker, tell: Say) -> bool:
+    """Run all passes, with more effort each time, until nothing helps. False: the time was over before."""
+    try:
+        for shrinker.effort in EFFORTS:
+            before: Case | None = None
+            while before is not shrinker.best:
+                before = shrinker.best
+                for make_smaller in (*PASSES, fewer_choices, fewer_preemptions):
+                    make_smaller(shrinker)
+                    tell(f"{size_text(shrinker.best.size)}; {shrinker.trials.executions:,} tries")
+    except Over:
+        return False
+    return True
+
+
+def _told(trials: Trials, best: Case, symbols: Symbols, launch: Launch) -> tuple[Case, Story | None]:
+    """See the smallest case once more, with all its events, and tell its story."""
+    after = trials.repeated(best) or best
+    if after.schedule.choices is None or trials.finding is None:
+        return after, None
+    batch, seen = trials.traced(after, EVENTS)
+    if seen is None:
+        return after, None
+    where, source = places_of(symbols), sources_of(launch.build)
+    symbols.look_up(event.pc for event in batch.events)
+    return after, story_of(after.scenario, batch, seen, trials.finding, where, source)
+
+
+def _checked(shrunk: Shrunk, request: ShrinkRequest) -> Shrunk:
+    """Replay the smallest case in fresh processes."""
+    recorded = Recorded(shrunk.repro, shrunk.after.scenario, shrunk.trace_hash)
+    again = ReplayRequest("", times=request.times, hang_after=request.hang_after)
+    return replace(shrunk, replayed=replay_with(shrunk.launch, recorded, again))
