@@ -23,6 +23,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "run": "harness.cli.run:run",
     "explore": "harness.cli.explore:explore",
     "replay": "harness.cli.replay:replay",
+    "shrink": "harness.cli.shrink:shrink",
     "table": "harness.cli.table:table",
     "list": "harness.cli.list:list_topics",
     "report": "harness.cli.report:report",

@@ -13,6 +13,7 @@ from harness.model.documents import Defect, Invariant
 from harness.model.finding import Finding
 from harness.model.memory import Table
 from harness.model.outcome import SuiteResult
+from harness.model.output_shrink import ShrunkFinding
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: TableOutput has a second base that has some
@@ -141,6 +142,7 @@ class ExploreOutput(Output):
     control: Control
     canary: bool | None
     self_check: SelfCheck | None
+    shrunk: tuple[ShrunkFinding, ...]
     interrupted: bool
     notes: tuple[str, ...]
     path: str
@@ -326,48 +328,6 @@ class ConformOutput(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseSize:
-    """How large what shows a finding is: the scenario's threads, their operations, its set-up, and its schedule.
-
-    `choices` that differ from the default order, `preemptions` among them; `faults`: those that are no choice of a thread,
-    and entries of the fault plan. `parameters` of the configuration that are not left at their standard value.
-    """
-
-    threads: int
-    operations: int
-    setup: int
-    preemptions: int
-    choices: int
-    faults: int
-    parameters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShrinkOutput(Output):
-    """`racewash shrink`: sizes before and after, and how the small case is seen again.
-
-    `tries`: executions; `whole` false: the time was over before nothing helped any more. `rate`: replays in fresh
-    processes that showed it, of how many. `bundle` is null when it could not be written.
-    """
-
-    build: str
-    suite: str
-    fingerprint: str
-    finding: Finding
-    before: CaseSize
-    after: CaseSize
-    whole: bool
-    tries: int
-    seconds: float
-    token: str
-    bundle: str | None
-    rate: tuple[int, int]
-    story: str
-    interrupted: bool
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOutput(Output):
     """`racewash bench`."""
 
@@ -375,6 +335,17 @@ class BenchOutput(Output):
     ratios: tuple[Ratio, ...]
     workers: tuple[WorkerMemory, ...]
     speeds: tuple[Speed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrinkOutput(Output):
+    """`racewash shrink`."""
+
+    build: str
+    suite: str
+    shrunk: ShrunkFinding
+    interrupted: bool
+    notes: tuple[str, ...]
 
 
 OUTPUTS: dict[str, type[Output]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.model.scenario import Scenario
 from harness.model.schedule import Options, Schedule
 from harness.model.suite import Shape
 
@@ -31,3 +32,11 @@ class Repro:
     schedule: Schedule
     build: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A repro that needs neither a suite nor a bundle: its scenario stands beside it."""
+
+    repro: Repro
+    scenario: Scenario

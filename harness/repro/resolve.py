@@ -11,7 +11,7 @@ from harness.explore.bundle import REPRO, SCENARIO, content_hash, decode_repro
 from harness.explore.named import NAMED
 from harness.explore.units import drawn
 from harness.model.problem import Problem
-from harness.model.repro import Repro
+from harness.model.repro import Repro, Whole
 from harness.model.scenario import Scenario, scenario_from_json
 from harness.model.token import parse_token
 from harness.store import bundles
@@ -19,12 +19,13 @@ from harness.store import bundles
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A repro and its scenario. `notes`: what the user should know of how they were found."""
+    """A repro and its scenario. `notes`: what the user should know of how they were found. `folder`: their bundle."""
 
     repro: Repro
     scenario: Scenario
     trace_hash: int | None = None
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def resolve(given: str, store: Path) -> Recorded:
@@ -36,7 +37,9 @@ def resolve(given: str, store: Path) -> Recorded:
     if isinstance(parsed, str):
         return read_bundle(_by_content(parsed, store))
     same = _by_token("".join(given.split()), store)
-    return read_bundle(same) if same else _drawn(parsed)
+    if same:
+        return read_bundle(same)
+    return Recorded(parsed.repro, parsed.scenario) if isinstance(parsed, Whole) else _drawn(parsed)
 
 
 def read_bundle(folder: Path) -> Recorded:
@@ -54,7 +57,7 @@ def read_bundle(folder: Path) -> Recorded:
     if whole.digest != repro.digest:
         raise Problem(f"the bundle {folder} is damaged: {SCENARIO} is not the scenario that {REPRO} names")
     recorded = msgspec.json.decode(text).get("trace_hash")
-    return Recorded(repro, whole, int(recorded, 16) if recorded else None)
+    return Recorded(repro, whole, int(recorded, 16) if recorded else None, folder=folder)
 
 
 def _drawn(repro: Repro) -> Recorded:
@@ -73,7 +76,7 @@ def _drawn(repro: Repro) -> Recorded:
 
 
 def _by_content(wanted: str, store: Path) -> Path:
-    for folder in bundles(store):
+    for folder in bundles(store, shrunk=True):
         if (folder / REPRO).is_file() and content_hash(_read(folder / REPRO)) == wanted:
             return folder
     raise Problem(f"the token names a bundle (content {wanted[:12]}) that is not in the store {store}; "
@@ -82,7 +85,7 @@ def _by_content(wanted: str, store: Path) -> Path:
 
 def _by_token(token: str, store: Path) -> Path | None:
     """Return the bundle in which the token stands: it has the choices themselves."""
-    for folder in bundles(store):
+    for folder in bundles(store, shrunk=True):
         if (folder / REPRO).is_file() and token.encode() in _read(folder / "finding.json"):
             return folder
     return None

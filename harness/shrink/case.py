@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.model.output import CaseSize
+from harness.model.output_shrink import CaseSize
 from harness.model.scenario import Op, Program, Scenario
 from harness.model.schedule import THREAD, Choice, Options, Schedule
 
@@ -16,7 +16,7 @@ MAX_SETUP = 20  # operations of a set-up that are not counted
 class Case:
     """What showed the finding. `schedule.choices` is None where the process died of it: only the seed is known then.
 
-    `preemptions`: switches away from a thread that could have gone on. `work`: points and plain accesses of the execution.
+    `preemptions`: switches away from a thread that could have gone on. `work`: points and plain accesses in all.
     """
 
     scenario: Scenario
@@ -49,8 +49,8 @@ def size_text(size: CaseSize) -> str:
     """Return a size in words."""
     extra = f", {size.faults} faults" if size.faults else ""
     return (
-        f"{size.threads} threads, {size.operations} operations, {size.setup} in the set-up, {size.parameters} parameters, "
-        f"{size.preemptions} preemptions, {size.choices} choices{extra}"
+        f"{size.threads} threads, {size.operations} operations, {size.setup} in the set-up, "
+        f"{size.parameters} parameters, {size.preemptions} preemptions, {size.choices} choices{extra}"
     )
 
 

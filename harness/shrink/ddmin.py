@@ -7,6 +7,7 @@ without its tests of single parts (a part that small rarely holds, and is reache
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def ddmin(items: Sequence[T], holds: Callable[[tuple[T, ...]], bool]) -> tuple[T
 def _without_a_part(kept: tuple[T, ...], parts: int, holds: Callable[[tuple[T, ...]], bool]) -> tuple[T, ...] | None:
     """Return the list without one of so many parts, None when it never holds; the last parts first."""
     edges = [len(kept) * i // parts for i in range(parts + 1)]
-    for start, end in reversed(list(zip(edges, edges[1:], strict=False))):
+    for start, end in reversed(list(pairwise(edges))):
         smaller = kept[:start] + kept[end:]
         if smaller and holds(smaller):
             return smaller

@@ -6,12 +6,14 @@ one. Told as legs, the order of what is left can be forced upon a smaller scenar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.model.batch import Event
+from harness.model.rng import Rng
 from harness.shrink.case import Place
 
+_SHIFTS = (0, 0, 0, *range(-12, 13), -40, -25, 25, 40)
 CALL = "call"  # the event with which an operation begins; its value is the operation's index
 
 
@@ -31,7 +33,9 @@ def stretches(events: Sequence[Event], threads: int) -> list[Stretch]:
     running: int | None = None
     for event in events:
         thread = event.thread
-        if not 0 <= thread < threads:
+        if thread >= threads:
+            continue  # checks in between, whose points don't count
+        if thread < 0:
             running, last = None, event.step
             continue
         passed, last = event.step - last, event.step
@@ -47,12 +51,16 @@ def stretches(events: Sequence[Event], threads: int) -> list[Stretch]:
     return [stretch for stretch in found if stretch.points]
 
 
-def legs(
-    told: Sequence[Stretch], moved: dict[Place, Place | None], threads: dict[int, int]
-) -> tuple[tuple[int, str, int], ...]:
+Leg = tuple[int, str, int]  # as harness.explore.messages.Force has it
+
+
+def legs(told: Sequence[Stretch], moved: Mapping[Place, Place | None], threads: Mapping[int, int]) -> tuple[Leg, ...]:
     """Return the order of what is left: `moved` says where operations stand now (None: left out), `threads` which are.
 
     A thread that goes on with its next operation goes on with the same leg.
+
+    >>> legs([Stretch((0, 0), 5), Stretch((1, 0), 2), Stretch((0, 1), 3)], {(0, 0): (0, 0), (0, 1): (0, 1)}, {0: 0})
+    ((0, '', 9),)
     """
     order: list[tuple[int, int]] = []
     for stretch in told:
@@ -65,3 +73,8 @@ def legs(
         else:
             order.append((place[0], stretch.points))
     return tuple((thread, "", points + 1) for thread, points in order)
+
+
+def nearby(order: Sequence[Leg], rng: Rng) -> tuple[Leg, ...]:
+    """Return an order whose legs end a little earlier or later: in a smaller scenario a place has another count."""
+    return tuple((thread, kind, max(1, points + rng.pick(_SHIFTS))) for thread, kind, points in order)

@@ -6,7 +6,7 @@ Where operations begin and end; where another thread goes on; where a thread mee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from harness.model.batch import Event, Observation
@@ -14,7 +14,7 @@ from harness.model.batch import Event, Observation
 CALL, RETURN = "call", "return"
 WRITES = frozenset({"store", "rmw", "write", "alloc", "free", "lock", "unlock", "signal"})
 READS = frozenset({"load", "cas", "read", "volatile", "plain", "wait"})
-MOST = 48  # rows of a story
+MOST = 30  # rows of a story
 _WORD = 8  # bytes
 _MOST_WORDS = 64  # of one access that are looked at
 
@@ -32,9 +32,33 @@ def fatal(events: Sequence[Event], seen: Observation) -> tuple[int, ...]:
     return tuple(found)
 
 
+def spans(events: Sequence[Event]) -> list[tuple[int, int]]:
+    """Return for each event where the operation that it belongs to begins and ends; outside of any only the event."""
+    found = [(i, i) for i in range(len(events))]
+    under_way: dict[int, list[int]] = {}
+    for i, event in enumerate(events):
+        if event.kind == CALL:
+            under_way[event.thread] = []
+        part = under_way.get(event.thread)
+        if part is not None:
+            part.append(i)
+            if event.kind == RETURN:
+                del under_way[event.thread]
+                for j in part:
+                    found[j] = (part[0], i)
+    for part in under_way.values():
+        for j in part:
+            found[j] = (part[0], len(events))
+    return found
+
+
 def meetings(events: Sequence[Event]) -> set[int]:
-    """Return accesses of one word, one after the other, by two threads, one of them writing."""
+    """Return accesses of one word, one after the other, by two threads, one of them writing.
+
+    Only in operations that overlap: what one finds that another left, which had ended before it began, is no race.
+    """
     found: set[int] = set()
+    span = spans(events)
     written: dict[int, int] = {}  # word -> the event that wrote it last
     read: dict[int, dict[int, int]] = {}  # word -> by thread, the event that has read it since
     for i, event in enumerate(events):
@@ -44,13 +68,29 @@ def meetings(events: Sequence[Event]) -> set[int]:
         for word in _words(event):
             others = [written[word]] if word in written else []
             others += read.get(word, {}).values() if writes else []
-            met = [other for other in others if events[other].thread != event.thread]
+            met = [j for j in others if events[j].thread != event.thread and span[j][1] >= span[i][0]]
             found |= {i, *met} if met else set()
             if writes:
                 written[word] = i
                 read.pop(word, None)
             else:
                 read.setdefault(word, {})[event.thread] = i
+    return found
+
+
+def torn(events: Sequence[Event], met: set[int]) -> set[int]:
+    """Return of the meetings those that tear an operation: it accesses a word, another thread does, it does again."""
+    found: set[int] = set()
+    span = spans(events)
+    by_word: dict[int, list[int]] = {}
+    for i in sorted(met):
+        for word in _words(events[i]):
+            by_word.setdefault(word, []).append(i)
+    for listed in by_word.values():
+        for one, two in pairwise(listed):
+            later = [k for k in listed if k > two and span[k] == span[one] and events[k].thread == events[one].thread]
+            if later and events[one].thread != events[two].thread:
+                found |= {one, two, later[0]}
     return found
 
 
@@ -61,15 +101,13 @@ def switches(events: Sequence[Event]) -> set[int]:
     return set().union(*pairs)
 
 
-def repeated(events: Sequence[Event]) -> dict[int, int]:
-    """Return for the first event of each place in a thread's stretch without a break how often that place comes.
-
-    What comes again in a loop is told once, with its number of times.
-    """
+def once(events: Sequence[Event], matter: Iterable[int]) -> dict[int, int]:
+    """Return of what comes again in a thread's stretch without a break, as in a loop, the first; and how often."""
     counts: dict[int, int] = {}
     first: dict[tuple[int, str], int] = {}
     thread: int | None = None
-    for i, event in enumerate(events):
+    for i in sorted(matter):
+        event = events[i]
         if event.thread != thread:
             thread, first = event.thread, {}
         place = i if event.kind in (CALL, RETURN) else first.setdefault((event.pc, event.kind), i)
@@ -77,14 +115,20 @@ def repeated(events: Sequence[Event]) -> dict[int, int]:
     return counts
 
 
-def told(events: Sequence[Event], seen: Observation) -> tuple[list[int], int]:
-    """Return the events that matter, in their order, and how many had to be left out because they were too many."""
+def told(events: Sequence[Event], seen: Observation) -> tuple[dict[int, int], int]:
+    """Return the events that matter, in their order, each with its number of times, and how many rows are left out."""
     wrong = fatal(events, seen)
     called = {i for i, event in enumerate(events) if event.thread >= 0 and event.kind in (CALL, RETURN)}
-    once = repeated(events).keys()
-    matter = {*wrong, *called, *((meetings(events) | switches(events)) & once)}
-    ranked = sorted(matter, key=lambda i: (i not in wrong, i not in called, events[i].kind not in WRITES, -i))
-    return sorted(ranked[:MOST]), max(0, len(matter) - MOST)
+    switched, met = switches(events), meetings(events)
+    worst = {i for i in torn(events, met) if events[i].kind not in ("lock", "unlock")} or met
+    matter = once(events, called | worst | switched)
+    rows = {**matter, **dict.fromkeys(wrong, 1)}
+
+    def rank(i: int) -> tuple[bool, bool, bool, bool, int]:
+        return i not in wrong, i not in called, i not in switched, events[i].kind not in WRITES, -i
+
+    kept = sorted(sorted(rows, key=rank)[:MOST])
+    return {i: rows[i] for i in kept}, len(rows) - len(kept)
 
 
 def _words(event: Event) -> Iterator[int]:

@@ -19,9 +19,11 @@ from harness.shrink.case import (
     with_arguments,
 )
 from harness.shrink.ddmin import ddmin
-from harness.shrink.shrinker import MOST_WORK, Shrinker
+from harness.shrink.schedule import fewer_choices, fewer_preemptions
+from harness.shrink.shrinker import Shrinker
 
-FEW = 64  # schedules that are looked through for a smaller number: it rarely changes which of them show the finding
+FEW = 16  # schedules that are looked through for a smaller number: it rarely changes which of them show the finding
+SLACK = 50  # a configuration's execution may do this part more
 
 
 def options(shrinker: Shrinker) -> None:
@@ -34,7 +36,7 @@ def options(shrinker: Shrinker) -> None:
         {"fail_alloc": False},
         {"attached": True},
     ):
-        wanted = replace(shrinker.best.options, **changed)  # type: ignore[arg-type]
+        wanted = replace(shrinker.best.options, **changed)
         if wanted != shrinker.best.options:
             shrinker.consider(shrinker.best.scenario, wanted, *_same(shrinker.best.scenario))
 
@@ -111,31 +113,22 @@ def arguments(shrinker: Shrinker) -> None:
 
 
 def parameters(shrinker: Shrinker) -> None:
-    """Make the configuration smaller; what says a layout is no size. One left out has its standard value."""
+    """Make the configuration smaller; what says a layout is no size.
+
+    A parameter that is left out has its standard value, and 0 often means one derived from others: neither may make the
+    execution longer.
+    """
     for name in [name for name in shrinker.best.scenario.params if name not in PARTS]:
         params = shrinker.best.scenario.params
-        rest = {key: value for key, value in params.items() if key != name}
-        if _affordable(shrinker, rest):
-            continue
-        for value in _smaller(params[name]):
-            scenario = replace(shrinker.best.scenario, params={**params, name: value})
-            if shrinker.consider(scenario, None, *_same(scenario), most=FEW):
+        smaller = [{**params, name: value} for value in _smaller(params[name])]
+        for changed in ({key: value for key, value in params.items() if key != name}, *smaller):
+            scenario = replace(shrinker.best.scenario, params=changed)
+            work = shrinker.best.work + shrinker.best.work // SLACK
+            if shrinker.consider(scenario, None, *_same(scenario), most=FEW, work=work):
                 break
 
 
 # ---- parts ----
-
-
-def _affordable(shrinker: Shrinker, params: dict[str, int]) -> bool:
-    """Take these parameters if they show the finding in an execution that is not much longer."""
-    kept = shrinker.best
-    scenario = replace(kept.scenario, params=params)
-    if not shrinker.consider(scenario, None, *_same(scenario), most=FEW):
-        return False
-    if shrinker.best.work > MOST_WORK * kept.work:
-        shrinker.best = kept
-        return False
-    return True
 
 
 def _less(shrinker: Shrinker, which: Sequence[tuple[Place, int]]) -> None:
@@ -148,8 +141,7 @@ def _less(shrinker: Shrinker, which: Sequence[tuple[Place, int]]) -> None:
 
 def _smaller(value: int) -> Iterator[int]:
     """Yield numbers nearer to 0, the smallest first."""
-    tried = [0, 1, 2, 3, *(value >> shift for shift in range(value.bit_length(), 0, -1)), value - 1]
-    for number in dict.fromkeys(tried):
+    for number in dict.fromkeys((0, 1, 2, value // 4, value // 2, value - 1)):
         if 0 <= number < value or (value < 0 and number == 0):
             yield number
 
@@ -201,5 +193,6 @@ def _leaving(shrinker: Shrinker) -> tuple[Scenario, Callable[[Sequence[Place]], 
 
 
 PASSES: tuple[Callable[[Shrinker], None], ...] = (
-    options, mode, threads, program, join, setup, before, faults, arguments, parameters,
+    options, mode, setup, threads, program, join, before, faults, fewer_choices, fewer_preemptions,
+    arguments, parameters, fewer_choices,
 )  # fmt: skip

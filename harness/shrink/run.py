@@ -1,4 +1,4 @@
-"""One shrinking from a request to its result: replay, passes until nothing helps or the time is over, a check, a bundle."""
+"""One shrinking from a request to its result: replay, passes until nothing helps or the time is over, a check."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from harness.explore.child import exploring
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
-from harness.repro.replay import TIMES_OTHER, ReplayRequest, ReplayResult, order_of, replay_with
+from harness.repro.replay import TIMES_OTHER, ReplayRequest, order_of, replay_with
 from harness.repro.resolve import Recorded, resolve
 from harness.shrink.case import Case, size_text
 from harness.shrink.passes import PASSES
-from harness.shrink.schedule import fewer_choices, fewer_preemptions
 from harness.shrink.shrinker import EVENTS, Shrinker
 from harness.shrink.story import Story, places_of, sources_of, story_of
-from harness.shrink.trials import Over, Trials
+from harness.shrink.trials import Over, Trials, Worker
 from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 
 SECONDS, TIMES, HANG_SECONDS = 60.0, 20, 10.0
-EFFORTS = (32, 256, 2048)  # schedules looked through for one candidate: the obvious first
+EFFORTS = (0, 32, 256, 2048)  # schedules looked through for one candidate: first only the orders that are known
 Say = Callable[[str], None]
 
 
@@ -42,7 +41,10 @@ class ShrinkRequest:
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """A shrinking at its end. `whole`: nothing more helps; else the time was over before. `finding`: as seen last."""
+    """A shrinking at its end. `whole`: nothing more helps; else the time was over before. `finding`: as seen last.
+
+    `rate`: how often the smallest case was seen in fresh processes, of how many times.
+    """
 
     recorded: Recorded
     launch: Launch
@@ -54,7 +56,7 @@ class Shrunk:
     whole: bool
     tries: int
     seconds: float
-    replayed: ReplayResult | None
+    rate: tuple[int, int]
     interrupted: bool
 
     @property
@@ -68,32 +70,31 @@ class Shrunk:
 def shrink(request: ShrinkRequest, tell: Say) -> Shrunk:
     """Shrink what a token or a bundle stands for. Raises Problem with one sentence when it is not seen again."""
     recorded = resolve(request.given, request.store)
-    launch = exploring(get_build("sched", request.patches))
-    return shrink_with(launch, recorded, request, tell)
+    build = get_build("sched", request.patches)
+    worker = Worker(exploring(build))
+    try:
+        return shrink_with(worker, recorded, request, Symbols(build), tell)
+    finally:
+        worker.end()
 
 
-def shrink_with(
-    launch: Launch, recorded: Recorded, request: ShrinkRequest, tell: Say, symbols: Symbols | None = None
-) -> Shrunk:
-    """Shrink in workers that are started in a given way. Ctrl-C ends it; the smallest case until then is kept."""
-    began = time.monotonic()
-    symbols = symbols or Symbols(launch.build)
+def shrink_with(worker: Worker, recorded: Recorded, request: ShrinkRequest, symbols: Symbols, tell: Say) -> Shrunk:
+    """Shrink in a given worker. Ctrl-C ends it with the smallest case until then; the time is without the replays."""
+    launch = worker.launch
     with Interrupts() as interrupts:
-        trials = Trials(launch, symbols, recorded.repro.fingerprint, request.hang_after, interrupts)
-        try:
-            before = _first(trials, recorded, launch)
-            trials.deadline = time.monotonic() + request.seconds
-            shrinker = Shrinker(trials, before)
-            whole = _work(shrinker, tell)
-            tries, seconds = trials.executions, time.monotonic() - began
-            trials.last()
-            after, story = _told(trials, shrinker.best, symbols, launch)
-        finally:
-            trials.end()
+        trials = Trials(worker, symbols, recorded.repro.fingerprint, request.hang_after, interrupts)
+        before = _first(trials, recorded, launch)
+        began = time.monotonic()
+        trials.deadline = began + request.seconds
+        shrinker = Shrinker(trials, replace(before, scenario=replace(before.scenario, seed=0)))
+        whole = _work(shrinker, tell)
+        tries, seconds = trials.executions, time.monotonic() - began
+        trials.last()
+        after, story = _told(trials, shrinker.best, symbols, launch)
         assert trials.finding is not None
-        shrunk = Shrunk(recorded, launch, before, after, trials.finding, trials.trace_hash, story, whole, tries, seconds,
-                        None, interrupts())  # fmt: skip
-    return _checked(shrunk, request)
+        shrunk = Shrunk(recorded, launch, before, after, trials.finding, trials.trace_hash, story, whole, tries,
+                        seconds, (0, 0), interrupts())  # fmt: skip
+    return replace(shrunk, rate=_rate(shrunk, request))
 
 
 def _first(trials: Trials, recorded: Recorded, launch: Launch) -> Case:
@@ -118,7 +119,7 @@ def _work(shrinker: Shrinker, tell: Say) -> bool:
             before: Case | None = None
             while before is not shrinker.best:
                 before = shrinker.best
-                for make_smaller in (*PASSES, fewer_choices, fewer_preemptions):
+                for make_smaller in PASSES:
                     make_smaller(shrinker)
                     tell(f"{size_text(shrinker.best.size)}; {shrinker.trials.executions:,} tries")
     except Over:
@@ -139,8 +140,10 @@ def _told(trials: Trials, best: Case, symbols: Symbols, launch: Launch) -> tuple
     return after, story_of(after.scenario, batch, seen, trials.finding, where, source)
 
 
-def _checked(shrunk: Shrunk, request: ShrinkRequest) -> Shrunk:
-    """Replay the smallest case in fresh processes."""
+def _rate(shrunk: Shrunk, request: ShrinkRequest) -> tuple[int, int]:
+    """Replay the smallest case in fresh processes: how often it was seen, of how many times."""
+    if shrunk.interrupted:
+        return 0, 0
     recorded = Recorded(shrunk.repro, shrunk.after.scenario, shrunk.trace_hash)
-    again = ReplayRequest("", times=request.times, hang_after=request.hang_after)
-    return replace(shrunk, replayed=replay_with(shrunk.launch, recorded, again))
+    again = replay_with(shrunk.launch, recorded, ReplayRequest("", times=request.times, hang_after=request.hang_after))
+    return again.seen, again.tries

@@ -1,8 +1,8 @@
 """Passes that make the schedule smaller: fewest preemptions first, then fewest choices.
 
-A list of choices stays valid whatever is left out of it, so delta debugging works on it directly. That finds a list from
-which nothing can be left out, not the fewest preemptions there are: the exhaustive strategy looks for those, which walks
-through all orders with no preemption, then with one, and so on (Musuvathi and Qadeer, PLDI 2007).
+A list of choices stays valid whatever is left out of it, so delta debugging works on it directly. That finds a list
+from which nothing can be left out, not the fewest preemptions there are: the exhaustive strategy looks for those, which
+walks through all orders with no preemption, then with one, and so on (Musuvathi and Qadeer, PLDI 2007).
 """
 
 from __future__ import annotations

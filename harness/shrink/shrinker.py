@@ -8,11 +8,13 @@ from harness.model.rng import Rng
 from harness.model.scenario import Scenario
 from harness.model.schedule import Options
 from harness.shrink.case import Case, Place
-from harness.shrink.legs import Stretch, legs, stretches
+from harness.shrink.legs import Leg, Stretch, legs, nearby, stretches
 from harness.shrink.trials import Trials, searching
 
 EVENTS = 200_000  # of a trace that an order is read from; a longer one is not told
-MOST_WORK = 2  # times: a case that costs more than so many times as much is no smaller one
+
+
+NEAR = 32  # orders near to the known one that are tried
 
 
 @dataclass(slots=True)
@@ -32,11 +34,13 @@ class Shrinker:
         moved: dict[Place, Place | None] | None = None,
         threads: dict[int, int] | None = None,
         most: int | None = None,
+        work: int | None = None,
     ) -> bool:
         """Take a candidate as the smallest case if a schedule of it shows the finding.
 
         First the choices of the smallest case are tried, then its order (`moved`: where its operations stand in the
-        candidate; `threads`: which threads those are), then a search of at most `most` schedules.
+        candidate; `threads`: which threads those are), then a search of at most `most` schedules. An execution that
+        does more than `work` is none of a smaller case.
         """
         options = options or self.best.options
         effort = self.effort if most is None else min(most, self.effort)
@@ -44,7 +48,7 @@ class Shrinker:
         if self._failed.get(key, -1) >= effort or not scenario.programs:
             return False
         case = self._found(scenario, options, effort, moved, threads)
-        if case is None:
+        if case is None or (work is not None and case.work > work):
             self._failed[key] = effort
             return False
         self.best = case
@@ -58,15 +62,25 @@ class Shrinker:
         moved: dict[Place, Place | None] | None,
         threads: dict[int, int] | None,
     ) -> Case | None:
-        best = self.best
+        best, rng = self.best, Rng(self.best.scenario.seed).fork(scenario.digest)
         if best.schedule.choices is not None:
             case = self.trials.followed(scenario, options, best.choices)
             if case is None and moved is not None and threads is not None:
-                case = self.trials.forced(scenario, options, legs(self._stretches(), moved, threads))
+                case = self._ordered(scenario, options, effort, legs(self._stretches(), moved, threads), rng)
             if case is not None:
                 return case
-        seed = Rng(best.scenario.seed).fork(scenario.digest).word() >> 1
-        return self.trials.searched(scenario, searching(options), seed, effort)
+        return self.trials.searched(scenario, searching(options), rng.word() >> 1, effort)
+
+    def _ordered(
+        self, scenario: Scenario, options: Options, effort: int, order: tuple[Leg, ...], rng: Rng
+    ) -> Case | None:
+        """Force an order upon a scenario, and with some effort others near to it."""
+        case = self.trials.forced(scenario, options, order)
+        for _ in range(min(NEAR, effort)):
+            if case is not None:
+                break
+            case = self.trials.forced(scenario, options, nearby(order, rng))
+        return case
 
     def reschedule(self, case: Case | None) -> bool:
         """Take a case with another schedule if that is smaller."""

@@ -11,7 +11,7 @@ from harness.model.batch import Batch, Event, Observation
 from harness.model.finding import Finding, Location
 from harness.model.scenario import Op, Scenario
 from harness.oracle.frames import ATOMICS, Frame, relative
-from harness.shrink.matter import CALL, RETURN, fatal, repeated, told
+from harness.shrink.matter import CALL, RETURN, fatal, told
 
 Where = Callable[[int], Location | None]  # from a return address to the place in the code under test
 Source = Callable[[Location], str]  # from a place to the text of its line
@@ -62,12 +62,12 @@ def story_of(
     """Return the story of an execution that was traced with all its events, and of what was seen in it."""
     events = [event for event in batch.events if event.thread < len(scenario.programs)]
     kept, left_out = told(events, seen)
-    wrong, times = fatal(events, seen), repeated(events)
+    wrong = fatal(events, seen)
     teller = _Teller(scenario, where, source)
     rows, last = [], None
-    for i in kept:
+    for i, times in kept.items():
         switched = last is not None and events[i].thread != last
-        rows.append(teller.row(events[i], times.get(i, 1), switched, i in wrong))
+        rows.append(teller.row(events[i], times, switched, i in wrong))
         last = events[i].thread
     threads = {stack.thread for stack in seen.stacks[:1]}
     checked = seen.invariant or not threads or threads == {-1}

@@ -19,13 +19,34 @@ from harness.shrink.case import Case
 from harness.stress.process import Launch
 
 STRATEGY = "replay"  # of a schedule that is a list and nothing else
-FIRST_BATCH, BATCH = 16, 256  # executions between two looks at what was found
+FEW_PREEMPTIONS, DEPTH = "pct", 3
+FIRST_BATCH, BATCH = 8, 256  # executions between two looks at what was found
 _TICK, _STOP_SECONDS = 0.2, 1.0
 _TAIL = 16 << 10
 
 
 class Over(Exception):
     """The time is over, or somebody asked for an end."""
+
+
+class Worker:
+    """One process after another: the next one is started when the last one has ended."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self._child: Explorer | None = None
+
+    def child(self) -> Explorer:
+        """Return the process that runs, started now if there is none."""
+        self._child = self._child or Explorer(self.launch)
+        return self._child
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._child:
+            self._child.end()
+            self._child.close()
+        self._child = None
 
 
 class Trials:
@@ -35,11 +56,10 @@ class Trials:
     """
 
     def __init__(
-        self, launch: Launch, symbols: Symbols, wanted: str, hang_after: float, interrupted: Callable[[], bool]
+        self, worker: Worker, symbols: Symbols, wanted: str, hang_after: float, interrupted: Callable[[], bool]
     ) -> None:
-        self._launch, self._symbols, self._wanted = launch, symbols, wanted
+        self._worker, self._symbols, self._wanted = worker, symbols, wanted
         self._hang_after, self._interrupted = hang_after, interrupted
-        self._child: Explorer | None = None
         self.deadline = math.inf
         self.executions = 0
         self.finding: Finding | None = None  # as it was seen last
@@ -58,19 +78,25 @@ class Trials:
         return self._case(scenario, options, batch, seen) if seen else None
 
     def searched(self, scenario: Scenario, options: Options, seed: int, executions: int) -> Case | None:
-        """Look for a schedule among so many, in batches that grow: most are found early."""
+        """Look for a schedule among so many, in batches that grow: most are found early.
+
+        Every other batch is of a strategy that makes few preemptions: what it finds is nearly small already.
+        """
         done, size = 0, FIRST_BATCH
+        few = replace(options, strategy=FEW_PREEMPTIONS, depth=DEPTH)
         while done < executions:
-            count = min(size, executions - done)
-            found = self.explored(scenario, options, seed + done, count)
-            if found is not None:
-                return found
-            done, size = done + count, min(2 * size, BATCH)
+            for strategy in (few, options):
+                count = min(size, executions - done)
+                found = self.explored(scenario, strategy, seed + done, count) if count else None
+                if found is not None:
+                    return replace(found, options=options)
+                done += count
+            size = min(2 * size, BATCH)
         return None
 
     def explored(self, scenario: Scenario, options: Options, seed: int, executions: int) -> Case | None:
         """Look for a schedule in one batch, which an exhaustive strategy needs; the first one found counts."""
-        batch, seen = self._run(Explore(scenario, options, seed, executions), scenario)
+        _, seen = self._run(Explore(scenario, options, seed, executions), scenario)
         if isinstance(seen, Observation):
             return self.followed(scenario, options, seen.choices)
         if seen is not None:  # the process died: its seed is all that is known
@@ -103,13 +129,6 @@ class Trials:
         """Let what follows run to its end, whatever the time and whoever asks for an end."""
         self.deadline, self._interrupted = math.inf, lambda: False
 
-    def end(self) -> None:
-        """End the worker, if there is one."""
-        if self._child:
-            self._child.end()
-            self._child.close()
-        self._child = None
-
     # ---- parts ----
 
     def _case(self, scenario: Scenario, options: Options, batch: Batch, seen: Observation | int) -> Case:
@@ -123,16 +142,14 @@ class Trials:
         """Obey an order. With the batch comes what showed the finding: an observation, or the seed it died of."""
         if self._interrupted() or time.monotonic() >= self.deadline:
             raise Over
-        if self._child is None:
-            self._child = Explorer(self._launch)
-        child = self._child
+        child = self._worker.child()
         try:
             child.wait_until_ready()
             child.progress.clear()
             batch = self._answer(child, order)
         except WorkerEnded as ended:
             seed, count = child.progress.seed, child.progress.executions
-            self.end()
+            self._worker.end()
             self.executions += count + 1
             return Batch("died", ""), seed if self._wants(_death(ended, scenario, seed, self._hang_after)) else None
         self.executions += batch.executions
@@ -158,7 +175,7 @@ class Trials:
                 child.progress.request_stop()
                 stopped = now
             if stopped is not None and now - stopped > _STOP_SECONDS:
-                self.end()
+                self._worker.end()
                 raise Over
             if (child.progress.executions, child.progress.seed) != beat:
                 beat, quiet_since = (child.progress.executions, child.progress.seed), now

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from harness.store.read import bundles, newest_run, read_findings, read_run, store_findings
-from harness.store.write import RunStore, new_run, report_unfinished
+from harness.store.write import RunStore, add_shrunk, new_run, report_unfinished
 
 __all__ = [
     "RunStore",
+    "add_shrunk",
     "bundles",
     "new_run",
     "newest_run",

@@ -441,8 +441,8 @@ CONTROL = Control(
 EXPLORED = ExploreOutput(
     command="explore", version="1", build="abc", target="kvcache", strategy="pct", layout="after", threads=3, ops=6,
     jobs=1, seed=9, executions=3, seconds=1.5, suites=(FIGURES,), findings=(), memory_model="sc",
-    controlled=("scenario",), control=CONTROL, canary=True, self_check=None, interrupted=False, notes=(),
-    path="store/runs/x", again="racewash explore --seed 9",
+    controlled=("scenario",), control=CONTROL, canary=True, self_check=None, shrunk=(), interrupted=False,
+    notes=(), path="store/runs/x", again="racewash explore --seed 9",
 )  # fmt: skip
 
 
