@@ -17,6 +17,7 @@ class Case:
     """What showed the finding. `schedule.choices` is None where the process died of it: only the seed is known then.
 
     `preemptions`: switches away from a thread that could have gone on. `work`: points and plain accesses in all.
+    `beside`: kinds of what else was seen in that execution.
     """
 
     scenario: Scenario
@@ -24,6 +25,7 @@ class Case:
     schedule: Schedule
     preemptions: int = 0
     work: int = 0
+    beside: frozenset[str] = frozenset()
 
     @property
     def choices(self) -> tuple[Choice, ...]:

@@ -79,19 +79,31 @@ def meetings(events: Sequence[Event]) -> set[int]:
 
 
 def torn(events: Sequence[Event], met: set[int]) -> set[int]:
-    """Return of the meetings those that tear an operation: it accesses a word, another thread does, it does again."""
+    """Return the accesses of words at which an operation is torn: it accesses one, another thread does, it does again.
+
+    With all that the operations concerned do with that word: what a thread had read before is half of the story.
+    """
     found: set[int] = set()
-    span = spans(events)
-    by_word: dict[int, list[int]] = {}
-    for i in sorted(met):
-        for word in _words(events[i]):
-            by_word.setdefault(word, []).append(i)
-    for listed in by_word.values():
+    span, all_of = spans(events), _by_word(events, range(len(events)))
+    for word, listed in _by_word(events, met).items():
+        parts: set[tuple[int, int]] = set()
         for one, two in pairwise(listed):
-            later = [k for k in listed if k > two and span[k] == span[one] and events[k].thread == events[one].thread]
-            if later and events[one].thread != events[two].thread:
-                found |= {one, two, later[0]}
+            again = any(span[k] == span[one] and k > two for k in listed)
+            if again and events[one].thread != events[two].thread:
+                parts |= {span[one], span[two]}
+        if parts:
+            found |= {i for i in all_of[word] if span[i] in parts}
     return found
+
+
+def _by_word(events: Sequence[Event], which: Iterable[int]) -> dict[int, list[int]]:
+    """Return for each word its accesses among these events, in their order."""
+    by_word: dict[int, list[int]] = {}
+    for i in sorted(which):
+        if events[i].thread >= 0 and events[i].address and events[i].kind in WRITES | READS:
+            for word in _words(events[i]):
+                by_word.setdefault(word, []).append(i)
+    return by_word
 
 
 def switches(events: Sequence[Event]) -> set[int]:

@@ -15,6 +15,7 @@ EVENTS = 200_000  # of a trace that an order is read from; a longer one is not t
 
 
 NEAR = 32  # orders near to the known one that are tried
+GRAVE = frozenset(("crash", "hang", "deadlock", "livelock", "use-after-free", "double-free", "out-of-bounds"))
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Shrinker:
         if self._failed.get(key, -1) >= effort or not scenario.programs:
             return False
         case = self._found(scenario, options, effort, moved, threads)
-        if case is None or (work is not None and case.work > work):
+        if case is None or (work is not None and case.work > work) or self._slips(case):
             self._failed[key] = effort
             return False
         self.best = case
@@ -84,10 +85,14 @@ class Shrinker:
 
     def reschedule(self, case: Case | None) -> bool:
         """Take a case with another schedule if that is smaller."""
-        if case is None or _order(case) >= _order(self.best):
+        if case is None or self._slips(case) or _order(case) >= _order(self.best):
             return False
         self.best = replace(case, options=self.best.options)
         return True
+
+    def _slips(self, case: Case) -> bool:
+        """Whether a case goes wrong in a worse way too than the smallest one does: then it is about something else."""
+        return bool(case.beside & GRAVE - self.best.beside)
 
     def _stretches(self) -> list[Stretch]:
         if self._told is None or self._told[0] is not self.best:

@@ -136,7 +136,9 @@ class Trials:
             return Case(scenario, options, Schedule(options.strategy, seen))
         self.trace_hash = seen.trace_hash
         work = sum(batch.points.values()) + batch.plain_accesses
-        return Case(scenario, options, Schedule(STRATEGY, 0, choices=seen.choices), batch.preemptions, work)
+        schedule = Schedule(STRATEGY, 0, choices=seen.choices)
+        beside = frozenset(other.kind for other in batch.observations if other is not seen)
+        return Case(scenario, options, schedule, batch.preemptions, work, beside)
 
     def _run(self, order: Explore | Replay | Force, scenario: Scenario) -> tuple[Batch, Observation | int | None]:
         """Obey an order. With the batch comes what showed the finding: an observation, or the seed it died of."""
