@@ -42,6 +42,8 @@ def fewer_preemptions(shrinker: Shrinker) -> None:
     best = shrinker.best
     if best.schedule.choices is None or best.preemptions < 1 or len(best.scenario.programs) > MOST_THREADS:
         return
+    if shrinker.effort == 0:
+        return  # with no number of executions the walk would go to its very end
     walk = searching(best.options, "dfs", best.preemptions - 1)
     if shrinker.reschedule(shrinker.trials.explored(best.scenario, walk, 0, WALKED * shrinker.effort)):
         fewer_choices(shrinker)
