@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from harness.builds.declare import SCHEDULED, declarations, interface
@@ -16,6 +17,7 @@ class BatchProgress:
         self._struct: Any = self._ffi.from_buffer("rs_progress *", buffer, require_writable=True)
 
     @staticmethod
+    @functools.cache
     def size() -> int:
         """Return the bytes that the structure needs."""
         return int(interface(declarations(sources() / "native", SCHEDULED)).sizeof("rs_progress"))

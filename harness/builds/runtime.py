@@ -110,14 +110,20 @@ class Runtime:
         progress: Any = None,
         trace: int = 0,
         history: bool = False,
+        trace_all: bool = False,
     ) -> Batch:
-        """Run one execution by a list of choices. `tolerant`: where it doesn't fit, go on at random from `seed`."""
+        """Run one execution by a list of choices. `tolerant`: where it doesn't fit, go on at random from `seed`.
+
+        `trace_all`: the events given are also plain accesses, and where operations begin and end.
+        """
         with _Call(self, scenario, options, trace) as call:
             call.options.first_seed = seed
             if progress is not None:
                 call.options.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
             if tolerant:
                 call.options.flags |= self._lib.RS_TOLERANT
+            if trace_all:
+                call.options.flags |= self._lib.RS_TRACE_ALL
             listed = self._ffi.new("rs_choice[]", [tuple(choice) for choice in choices])
             self._lib.rs_replay(call.table, call.plan, call.options, listed, len(choices), call.result)
             return call.batch(history=history)

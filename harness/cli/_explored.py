@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.cli._shrunk import shrunk_text
 from harness.cli._summary import checked, findings_text, replay_text, suites_text
 from harness.model.output import Control, ExploreOutput
+from harness.model.output_shrink import ShrunkFinding
 
 
 def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = ()) -> str:
@@ -20,6 +22,7 @@ def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = (
     lines += [f"note: {note}" for note in output.notes]
     if output.interrupted:
         lines.append("interrupted: what is above was explored until then")
+    lines += _shrunk(output.shrunk)
     lines.append(_canary(output, missed))
     lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
     return "\n".join(lines + replay_text(output.findings, patches))
@@ -47,6 +50,14 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
         bound = f"up to bound {control.preemption_bound}" if control.preemption_bound >= 0 else "without a bound"
         lines.append(f"  exhausted {bound}: {control.exhausted:,} of {control.batches:,} batches")
     return lines
+
+
+def _shrunk(shrunk: Sequence[ShrunkFinding]) -> list[str]:
+    """The smallest cases, and the story of the first finding."""
+    if not shrunk:
+        return []
+    lines = ["shrunk:", *(line for one in shrunk for line in shrunk_text(one))]
+    return [*lines, "", *shrunk[0].story.splitlines(), ""]
 
 
 def _self_check(output: ExploreOutput) -> list[str]:

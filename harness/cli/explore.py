@@ -9,6 +9,7 @@ import click
 from harness.cli._explored import summary
 from harness.cli._options import FAULT, LAYOUT, SECONDS, echo_json
 from harness.cli._progress import progress
+from harness.cli._shrunk import figures_of
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
 from harness.explore.request import MAX_OPS, OPTIONS
@@ -16,11 +17,14 @@ from harness.explore.result import CONTROLLED, again
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.model.layout import Layout
 from harness.model.output import ExploreOutput, suite_figures
+from harness.model.output_shrink import ShrunkFinding
 from harness.model.schedule import Options
+from harness.shrink import shrink_findings
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
 from harness.version import VERSION
 
-CANARY_MISSED = 3
+CANARY_MISSED, INTERRUPTED = 3, 130
+SHRINK = 10.0  # seconds
 STANDARD = ExploreRequest()
 INT32 = (1 << 31) - 1
 
@@ -65,6 +69,8 @@ INT32 = (1 << 31) - 1
 @click.option("--no-races", is_flag=True, help="Don't look for data races: faster.")
 @click.option("--self-check", is_flag=True,
               help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
+@click.option("--shrink", "shrinking", type=click.FloatRange(0, 86_400), default=SHRINK, show_default=True,
+              help="Seconds for making what is found small; 0: leave it as it is.")  # fmt: skip
 @click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
               help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
@@ -76,7 +82,7 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
             jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
             preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, attached: bool,
             faults: tuple[str, ...], fail_alloc: bool, weak_cas: bool, timeouts: bool, no_races: bool,
-            self_check: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+            self_check: bool, shrinking: float, patches: tuple[Path, ...], store: Path, hang_after: float,
             as_json: bool) -> int:  # fmt: skip
     """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
     options = Options(
@@ -111,14 +117,16 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
     )
     with progress(request.time) as (notify, tell):
         result = explore_suites(request, notify, tell, twice=self_check)
-    output = output_of(result)
+        small = shrink_findings(result, 0 if self_check else shrinking, notify, tell)
+        shrunk = tuple(figures_of(one, store, notify) for one in small)
+    output = output_of(result, shrunk)
     click.echo(summary(output, result.missed, patches), err=True)
     if as_json:
         echo_json(output)
-    return exit_code(output)
+    return INTERRUPTED if any(one.interrupted for one in small) else exit_code(output)
 
 
-def output_of(result: ExploreResult) -> ExploreOutput:
+def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...] = ()) -> ExploreOutput:
     """Return what a finished exploration says of itself."""
     request = result.request
     suites = tuple(map(suite_figures, result.suites))
@@ -142,6 +150,7 @@ def output_of(result: ExploreResult) -> ExploreOutput:
         control=result.control,
         canary=result.canary,
         self_check=result.self_check,
+        shrunk=shrunk,
         interrupted=result.interrupted,
         notes=result.notes,
         path=str(result.path),
@@ -152,7 +161,7 @@ def output_of(result: ExploreResult) -> ExploreOutput:
 def exit_code(output: ExploreOutput) -> int:
     """Interrupted goes before everything; an exploration that missed its canary counts for nothing."""
     if output.interrupted:
-        return 130
+        return INTERRUPTED
     if not output.canary:
         return CANARY_MISSED
     differing = output.self_check is not None and output.self_check.different > 0

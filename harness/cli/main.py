@@ -25,6 +25,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "hunt": "harness.cli.hunt:hunt",
     "sweep": "harness.cli.sweep:sweep",
     "replay": "harness.cli.replay:replay",
+    "shrink": "harness.cli.shrink:shrink",
     "table": "harness.cli.table:table",
     "list": "harness.cli.list:list_topics",
     "report": "harness.cli.report:report",

@@ -44,6 +44,8 @@ class Replay(msgspec.Struct, tag=True):
     choices: tuple[Choice, ...]
     seed: int
     trace: int = 0
+    tolerant: bool = True
+    trace_all: bool = False
 
 
 class Force(msgspec.Struct, tag=True):

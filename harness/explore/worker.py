@@ -55,8 +55,8 @@ def _obeyed(fd: int, runtime: Runtime, order: ToWorker, area: mmap.mmap) -> Batc
         case Explore():
             return _explored(fd, runtime, order, area)
         case Replay():
-            return runtime.replay(order.scenario, order.options, order.choices, order.seed, trace=order.trace,
-                                  progress=area)  # fmt: skip
+            return runtime.replay(order.scenario, order.options, order.choices, order.seed, tolerant=order.tolerant,
+                                  trace=order.trace, trace_all=order.trace_all, progress=area)  # fmt: skip
         case Force():
             return runtime.force(order.scenario, order.options, order.legs, trace=order.trace)
         case _:

@@ -13,6 +13,7 @@ from harness.model.documents import Defect, Invariant
 from harness.model.finding import Finding
 from harness.model.memory import Table
 from harness.model.outcome import SuiteResult
+from harness.model.output_shrink import ShrunkFinding
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: TableOutput has a second base that has some
@@ -145,6 +146,7 @@ class ExploreOutput(Output):
     control: Control
     canary: bool | None
     self_check: SelfCheck | None
+    shrunk: tuple[ShrunkFinding, ...]
     interrupted: bool
     notes: tuple[str, ...]
     path: str
@@ -447,12 +449,24 @@ class BenchOutput(Output):
     speeds: tuple[Speed, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrinkOutput(Output):
+    """`racewash shrink`."""
+
+    build: str
+    suite: str
+    shrunk: ShrunkFinding
+    interrupted: bool
+    notes: tuple[str, ...]
+
+
 OUTPUTS: dict[str, type[Output]] = {
     "run": RunOutput,
     "explore": ExploreOutput,
     "sweep": SweepOutput,
     "replay": ReplayOutput,
     "hunt": HuntOutput,
+    "shrink": ShrinkOutput,
     "table": TableOutput,
     "list": ListOutput,
     "doctor": DoctorOutput,

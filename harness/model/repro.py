@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.model.scenario import Scenario
 from harness.model.schedule import REAL, Options, Schedule
 from harness.model.suite import Shape
 
@@ -44,3 +45,11 @@ class Repro:
 def on_threads(origin: Origin | None, digest: str, build: str, fingerprint: str, kind: str, target: str) -> Repro:
     """Return the repro of what real threads did in a build of this kind."""
     return Repro(origin, digest, Options(), Schedule(REAL, 0), build, fingerprint, kind, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A repro that needs neither a suite nor a bundle: its scenario stands beside it."""
+
+    repro: Repro
+    scenario: Scenario

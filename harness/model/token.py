@@ -4,7 +4,7 @@
 four bytes of the SHA-256 over all before them. What real threads did has a form of its own, with the scenario and the
 kind of build, but no schedule. A repro whose choices follow from a seed takes at most 120 characters
 for any suite with a name of ordinary length; one with a list of choices at most 400, for else the token names the
-content hash of the bundle that has the list.
+content hash of the bundle that has the list. A shrunk scenario, which no seed draws, stands in the token itself.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ import zlib
 from dataclasses import replace
 
 from harness.model._pack import Packer, Unpacker
+from harness.model._whole import pack_scenario, unpack_scenario
 from harness.model.fault import KINDS, Fault, parse_plan
 from harness.model.layout import PARTS, Layout
 from harness.model.problem import Problem
-from harness.model.repro import Origin, Repro, on_threads
+from harness.model.repro import Origin, Repro, Whole, on_threads
+from harness.model.scenario import Scenario
 from harness.model.schedule import SEEDED, Choice, Options, Schedule
 from harness.model.suite import Shape
 
 PREFIX = "rw1."
 MAX_SEEDED, MAX_LISTED = 120, 400  # characters
-_FORM_SEED, _FORM_LIST, _FORM_BUNDLE, _FORM_THREADS = 0, 1, 2, 3
+_FORM_SEED, _FORM_LIST, _FORM_BUNDLE, _FORM_THREADS, _FORM_WHOLE = 0, 1, 2, 3, 4
 _CHECK, _DIGEST, _PART, _HASH = 4, 3, 4, 16  # bytes: checksum, scenario digest, beginnings of build and finding, bundle
 # Names that take one byte, by their place, which never changes; others are spelt out.
 _STRATEGIES = ("portfolio", "random", "pct", "pos", "surw", "dfs", "guided", "replay", "force", "default")
@@ -39,8 +41,11 @@ _FAULT = ("label", "site", "thread", "skip", "every", "budget", "chance", "seed"
 _BACKING, _DRAWN, _MEMORY, _FAULTS = 1, 2, 4, 128
 
 
-def token_of(repro: Repro, content_hash: str) -> str:
-    """Return the token of a repro whose bundle has this content hash (32 hex digits)."""
+def token_of(repro: Repro, content_hash: str, scenario: Scenario | None = None) -> str:
+    """Return the token of a repro whose bundle has this content hash (32 hex digits).
+
+    `scenario`: what no seed draws, to stand in the token when there is room.
+    """
     seeded = repro.schedule.choices is None or repro.schedule.strategy in SEEDED
     if repro.origin is not None:
         seeded = seeded or not repro.scheduled
@@ -48,11 +53,15 @@ def token_of(repro: Repro, content_hash: str) -> str:
         token = _token(packed)
         if len(token) <= (MAX_SEEDED if seeded else MAX_LISTED):
             return token
+    elif scenario is not None and repro.schedule.choices is not None:
+        token = _token(_packed_whole(repro, scenario, repro.schedule.choices))
+        if len(token) <= MAX_LISTED:
+            return token
     return _token(bytes([_FORM_BUNDLE]) + bytes.fromhex(content_hash)[:_HASH])
 
 
-def parse_token(token: str) -> Repro | str:
-    """Return a token's repro, or the content hash of the bundle that it names.
+def parse_token(token: str) -> Repro | Whole | str:
+    """Return a token's repro, with its scenario where that stands in it, or the content hash of the bundle it names.
 
     Raises Problem with one sentence when it is damaged, newer, or no token at all.
 
@@ -113,13 +122,38 @@ def _packed(repro: Repro, listed: bool) -> bytes:
     return bytes(out.data)
 
 
-def _unpacked(payload: bytes) -> Repro | str:
+def _packed_whole(repro: Repro, scenario: Scenario, choices: tuple[Choice, ...]) -> bytes:
+    out = Packer()
+    out.raw(bytes([_FORM_WHOLE]))
+    _pack_options(out, repro.options)
+    _pack_name(out, repro.schedule.strategy, _STRATEGIES)
+    out.number(repro.schedule.seed)
+    out.raw(bytes.fromhex(repro.build)[:_PART])
+    out.raw(bytes.fromhex(repro.fingerprint)[:_PART])
+    packed = pack_scenario(scenario)
+    out.number(len(packed))
+    out.raw(packed)
+    out.raw(pack_choices(choices))
+    return bytes(out.data)
+
+
+def _unpacked_whole(source: Unpacker) -> Whole:
+    options, strategy, seed = _unpack_options(source), _unpack_name(source, _STRATEGIES), source.number()
+    build, fingerprint = source.raw(_PART).hex(), source.raw(_PART).hex()
+    scenario = unpack_scenario(source.raw(source.number()))
+    schedule = Schedule(strategy, seed, choices=unpack_choices(source.rest()))
+    return Whole(Repro(None, scenario.digest, options, schedule, build, fingerprint), scenario)
+
+
+def _unpacked(payload: bytes) -> Repro | Whole | str:
     source = Unpacker(payload)
     form = source.raw(1)[0]
     if form == _FORM_BUNDLE:
         return source.raw(_HASH).hex()
     if form == _FORM_THREADS:
         return _unpacked_threads(source)
+    if form == _FORM_WHOLE:
+        return _unpacked_whole(source)
     if form not in (_FORM_SEED, _FORM_LIST):
         raise ValueError(f"its form is {form}")
     origin, digest = _unpack_scenario(source)

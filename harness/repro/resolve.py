@@ -9,7 +9,7 @@ from harness.explore.named import NAMED
 from harness.explore.units import drawn
 from harness.model.bundle import REPRO, SCENARIO, content_hash, decode_repro, decode_trace_hash
 from harness.model.problem import Problem
-from harness.model.repro import Repro
+from harness.model.repro import Repro, Whole
 from harness.model.scenario import Scenario, scenario_from_json
 from harness.model.token import parse_token
 from harness.store import bundles
@@ -19,12 +19,13 @@ from harness.stress.request import OWN
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A repro and its scenario. `notes`: what the user should know of how they were found."""
+    """A repro and its scenario. `notes`: what the user should know of how they were found. `folder`: their bundle."""
 
     repro: Repro
     scenario: Scenario
     trace_hash: int | None = None
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def resolve(given: str, store: Path) -> Recorded:
@@ -33,8 +34,8 @@ def resolve(given: str, store: Path) -> Recorded:
     if folder:
         return read_bundle(folder)
     parsed = parse_token(given)
-    assert isinstance(parsed, Repro)
-    return _drawn(parsed)
+    assert not isinstance(parsed, str)
+    return Recorded(parsed.repro, parsed.scenario) if isinstance(parsed, Whole) else _drawn(parsed)
 
 
 def folder_of(given: str, store: Path) -> Path | None:
@@ -53,7 +54,8 @@ def read_bundle(folder: Path) -> Recorded:
     if not (folder / REPRO).exists() and (folder / "finding.json").exists():
         raise Problem(f"{folder} has no schedule ({REPRO}): what real threads did is not recorded; `racewash explore` "
                       "finds schedules")  # fmt: skip
-    return decoded(_read(folder / REPRO), _read(folder / SCENARIO), f"the bundle {folder}")
+    recorded = decoded(_read(folder / REPRO), _read(folder / SCENARIO), f"the bundle {folder}")
+    return replace(recorded, folder=folder)
 
 
 def decoded(text: bytes, scenario: bytes, what: str) -> Recorded:
@@ -87,7 +89,7 @@ def _drawn(repro: Repro) -> Recorded:
 
 
 def _by_content(wanted: str, store: Path) -> Path:
-    for folder in bundles(store):
+    for folder in bundles(store, shrunk=True):
         if (folder / REPRO).is_file() and content_hash(_read(folder / REPRO)) == wanted:
             return folder
     raise Problem(f"the token names a bundle (content {wanted[:12]}) that is not in the store {store}; "
@@ -96,7 +98,7 @@ def _by_content(wanted: str, store: Path) -> Path:
 
 def _by_token(token: str, store: Path) -> Path | None:
     """Return the bundle in which the token stands: it has the choices themselves."""
-    for folder in bundles(store):
+    for folder in bundles(store, shrunk=True):
         if (folder / REPRO).is_file() and token.encode() in _read(folder / "finding.json"):
             return folder
     return None

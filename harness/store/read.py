@@ -11,7 +11,7 @@ import msgspec
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.store.disk import TEMPORARY
-from harness.store.write import FINDING, FINDINGS, FORMAT, RUN, RUNS
+from harness.store.write import FINDING, FINDINGS, FORMAT, RUN, RUNS, SHRUNK
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -52,10 +52,12 @@ def store_findings(root: Path) -> list[Finding]:
     return list(found.values())
 
 
-def bundles(root: Path) -> list[Path]:
-    """Return the folders of all findings of a store, run by run."""
+def bundles(root: Path, *, shrunk: bool = False) -> list[Path]:
+    """Return the folders of all findings of a store, run by run; `shrunk`: also the smaller ones inside of them."""
     runs = _entries(root / RUNS)
-    return [path for run in runs for path in _entries(run / FINDINGS) if (path / FINDING).exists()]
+    found = [path for run in runs for path in _entries(run / FINDINGS)]
+    smaller = [path for folder in found for path in _entries(folder) if path.name.startswith(SHRUNK)] if shrunk else []
+    return [path for path in [*found, *smaller] if (path / FINDING).exists()]
 
 
 def _entries(folder: Path) -> list[Path]:

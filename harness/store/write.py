@@ -23,8 +23,8 @@ from harness.model.problem import Problem
 from harness.store.disk import TEMPORARY, make_folder, write_file, write_folder
 
 FORMAT = 1
-RUNS, RUN, INTENT, FINDINGS, FINDING, REPORTED = (
-    "runs", "run.json", "intent.json", "findings", "finding.json", "reported.json",
+RUNS, RUN, INTENT, FINDINGS, FINDING, REPORTED, SHRUNK = (
+    "runs", "run.json", "intent.json", "findings", "finding.json", "reported.json", "shrunk",
 )  # fmt: skip
 
 
@@ -74,6 +74,33 @@ def new_run(root: Path, seed: int, intent: Mapping[str, Any] | None = None) -> R
             except FileExistsError:
                 continue  # two runs of one seed in one microsecond: the next one is free
             return RunStore(path)
+
+
+def add_shrunk(bundle: Path, finding: Finding, files: Mapping[str, bytes]) -> Path:
+    """Write a smaller bundle inside a finding's, which stays as it is, and return its folder.
+
+    One that is there already, with the same files, is not written again; another one gets the next number.
+    """
+    number = 1
+    while True:
+        folder = bundle / (SHRUNK if number == 1 else f"{SHRUNK}-{number}")
+        if all(_holds(folder / name, data) for name, data in files.items()):
+            return folder
+        kept = replace(finding, bundle=str(folder))
+        texts = {"stderr.txt": finding.report.encode(), **files}
+        with _telling(bundle):
+            try:
+                write_folder(folder, {**texts, FINDING: _finding_json(kept, datetime.now(UTC).isoformat())})
+                return folder
+            except FileExistsError:
+                number += 1
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def unfinished_runs(root: Path) -> Iterator[Path]:

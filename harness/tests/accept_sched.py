@@ -40,7 +40,7 @@ def call(*words: str, cwd: Path, code: int = 0) -> Output:
 
 
 def explored(*words: str, cwd: Path, code: int = 0) -> ExploreOutput:
-    output = call("explore", *words, cwd=cwd, code=code)
+    output = call("explore", *words, "--shrink", "0", cwd=cwd, code=code)
     assert isinstance(output, ExploreOutput)
     assert output.canary is True
     assert output.control.unseen == 0

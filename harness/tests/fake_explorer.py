@@ -113,7 +113,8 @@ class FakeRuntime:
         )  # fmt: skip
 
     def replay(self, scenario: Scenario, options: Options, choices: Sequence[Choice], seed: int, *,
-               progress: Any = None, trace: int = 0) -> Batch:  # fmt: skip
+               tolerant: bool = True, progress: Any = None, trace: int = 0,
+               trace_all: bool = False) -> Batch:  # fmt: skip
         """Every third seed goes on to the finding after a divergence."""
         what = scenario.programs[0][0].name
         fits = tuple(choices) in (CHOICES, LONG) and self.build.identity != "f" * 16

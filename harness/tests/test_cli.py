@@ -41,8 +41,9 @@ SECONDS = 600  # far above what any command here takes, the first build included
 # The example of each help is run as it is, or with these options behind it where it would take long.
 SHORTER = {"run": ("--seconds", "2"), "explore": ("--executions", "40"), "bench": ("--rounds", "1", "--seconds", "1"),
            "hunt": ("--seconds", "1"),
+           "shrink": ("--seconds", "2", "--times", "1"),
            "sweep": ("--schedules", "2")}  # fmt: skip
-CODES = {"replay": 1}  # its example is a defect's token: seeing it again is exit code 1
+CODES = {"replay": 1, "shrink": 1}  # their example is a defect's token: seeing it again is exit code 1
 
 FIGURES = SuiteFigures(
     name="supply", executions=3, operations=12_345, operations_per_second=1_000_000.5, invariants={"Q1": 3, "I10": 2}
@@ -443,8 +444,8 @@ CONTROL = Control(
 EXPLORED = ExploreOutput(
     command="explore", version="1", build="abc", target="kvcache", strategy="pct", layout="after", threads=3, ops=6,
     jobs=1, seed=9, executions=3, seconds=1.5, suites=(FIGURES,), findings=(), memory_model="sc",
-    controlled=("scenario",), control=CONTROL, canary=True, self_check=None, interrupted=False, notes=(),
-    path="store/runs/x", again="racewash explore --seed 9",
+    controlled=("scenario",), control=CONTROL, canary=True, self_check=None, shrunk=(), interrupted=False,
+    notes=(), path="store/runs/x", again="racewash explore --seed 9",
 )  # fmt: skip
 
 

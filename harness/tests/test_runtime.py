@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from harness.builds import Build, Runtime, Symbols, get_build, load_runtime
 from harness.explore import ExploreRequest, explore
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.explore.workloads import DEFECTS, WORKLOADS
-from harness.model.batch import BAD_REQUEST, DONE, Batch
+from harness.model.batch import BAD_REQUEST, DONE, Batch, Event
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
 from harness.model.schedule import SEEDED, Choice, Options
@@ -186,3 +187,38 @@ def test_each_seed_gives_the_same_in_two_processes(tmp_path: Path) -> None:
     check = explore(request, lambda _: None, twice=True).self_check
     assert check is not None
     assert (check.seeds, check.different, check.divergences) == (300, 0, ())
+
+
+# ---- Traces with all events ----
+
+
+def test_a_whole_trace_has_operations_and_plain_accesses_and_changes_nothing(runtime: Runtime) -> None:
+    scenario = replace(DEFECTIVE["publish-early"], setup=(Op("supply", (1,)),))
+    points = runtime.replay(scenario, Options(), (), 0, trace=100_000)
+    whole = runtime.replay(scenario, Options(), (), 0, trace=100_000, trace_all=True)
+    assert whole.trace_hash == points.trace_hash
+    more = ("call", "return", "read", "write")
+
+    def common(batch: Batch) -> list[Event]:
+        return [event._replace(chosen=False) for event in batch.events if event.kind not in more]
+
+    assert common(whole) == common(points)
+    assert len(common(points)) == len(points.events)
+    for thread, program in ((-1, scenario.setup), *enumerate(scenario.programs)):
+        mine = [event for event in whole.events if event.thread == thread]
+        assert [event.value for event in mine if event.kind == "call"] == list(range(len(program)))
+        assert len([event for event in mine if event.kind == "return"]) == len(program)
+
+
+def test_a_traced_write_has_the_value_that_is_read_afterwards(runtime: Runtime) -> None:
+    """An index that `initialise` writes is read again by the traversal; a torn addition reads what the other left."""
+    events = runtime.replay(DEFECTIVE["count-early"], Options(), (), 0, trace=100_000, trace_all=True).events
+    written: dict[int, int] = {}
+    compared = 0
+    for event in events:
+        if event.kind == "write" and event.size == 8:
+            written[event.address] = event.value
+        elif event.kind == "read" and event.size == 8 and event.address in written:
+            assert event.value == written[event.address]
+            compared += event.value > 0
+    assert compared > 60

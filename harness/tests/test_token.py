@@ -122,6 +122,7 @@ def test_a_list_of_choices_comes_back_or_the_bundle_is_named(strategy: str, list
         assert parsed == HASH
         assert len(pack_choices(listed)) > 150
     else:
+        assert isinstance(parsed, Repro)
         assert parsed.schedule.choices == listed
 
 

@@ -10,6 +10,7 @@
 #include "history.h"
 #include "race.h"
 #include "shim.h"
+#include "trace.h"
 
 rs_tally tally RS_STATE;
 static rw_thread *contexts[FIBER_MAX] RS_STATE;
@@ -48,9 +49,16 @@ static void run_program(rw_thread *context, const rw_program *program, int32_t r
     int64_t (*run)(rw_thread *, const rw_op *) = rt.target->run;
     const rw_deed *deed = history_deed(context);
     for (int32_t round = 0; round < rounds; round++) {
-        for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
+        for (int32_t i = 0; i < program->op_cnt; i++) {
+            const rw_op *op = &program->ops[i];
             int32_t call = deed != NULL ? history_invoked(thread, op) : HISTORY_NONE;
+            if (trace_all()) {
+                trace_event(RS_E_CALL, 0, 0, (uint64_t)(round * program->op_cnt + i), 0);
+            }
             int64_t rc = run(context, op);
+            if (trace_all()) {
+                trace_event(RS_E_RETURN, 0, 0, (uint64_t)rc, 0);
+            }
             if (call != HISTORY_NONE) {
                 history_responded(call, rc, deed);
             }

@@ -12,6 +12,8 @@ static const char *const points[] = {
     [RS_P_PLAIN] = "plain",   [RS_P_DRAW] = "draw",
 };
 
+static const char *const events[] = {"call", "return", "read", "write"};
+
 static const char *const findings[] = {
     [RS_F_INVARIANT] = "invariant",
     [RS_F_RACE] = "race",
@@ -35,6 +37,9 @@ static const char *const findings[] = {
 static const char *const choice_kinds[] = {"thread", "wake", "expire", "fail", "clock", "data"};
 
 RW_EXPORT const char *rs_point_name(int32_t kind) {
+    if (kind >= RS_E_CALL && kind < RS_E_END) {
+        return events[kind - RS_E_CALL];
+    }
     return kind >= 0 && kind < RS_P_KINDS ? points[kind] : NULL;
 }
 

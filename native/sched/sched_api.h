@@ -51,6 +51,11 @@ enum {
     RS_P_KINDS = 18
 };
 
+/* Kinds of event that are no points, noted with RS_TRACE_ALL; rs_point_name says them too. Plain accesses of the threads
+ * that run programs (not of stacks), and where an operation of a program begins (value: its index, counted on over the
+ * rounds) and ends (value: what it returned). */
+enum { RS_E_CALL = 32, RS_E_RETURN = 33, RS_E_READ = 34, RS_E_WRITE = 35, RS_E_END = 36 };
+
 /* Kinds of choice. The default value of each is the one that a choice list need not mention:
  * RS_C_THREAD: which thread runs next; default: the one that runs, else (it blocked, ended or yielded) the next
  *              runnable one in cyclic order.
@@ -141,7 +146,7 @@ typedef struct rs_finding {
 typedef struct rs_event {
     uint32_t step;
     int16_t thread; /* as in rs_stack */
-    uint16_t kind;  /* RS_P_... */
+    uint16_t kind;  /* RS_P_... or RS_E_... */
     uint32_t size;
     uint32_t chosen; /* 1: the thread was switched to just before */
     uint64_t address; /* as in rs_finding */
@@ -183,6 +188,7 @@ enum {
     RS_ATTACHED =
         1024, /* threads are attached before the first of them runs: their orders of attaching are no choices */
     RS_HISTORY = 2048 /* record histories and look for an order of each; adds no point and no choice */
+    RS_TRACE_ALL = 65536 /* with `events`: note what is no point too (RS_E_...); changes nothing else */
 };
 
 typedef struct rs_options {

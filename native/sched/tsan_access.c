@@ -22,7 +22,9 @@ void access_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
             race_range(addr, size, write, pc);
         }
     }
-    if ((rt.mode & MODE_TRACE) != 0 && (rt.mode & MODE_PLAIN) != 0) {
+    if (trace_all()) {
+        trace_plain(addr, size, write, pc);
+    } else if ((rt.mode & MODE_TRACE) != 0 && (rt.mode & MODE_PLAIN) != 0) {
         trace_event(RS_P_PLAIN, addr, size, write, pc);
     }
 }
@@ -33,6 +35,9 @@ void access_range_slow(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc)
     }
     if ((rt.mode & MODE_RACE) != 0) {
         race_range(addr, bytes, write, pc);
+    }
+    if (trace_all()) {
+        trace_plain(addr, bytes, write, pc);
     }
 }
 
