@@ -79,7 +79,8 @@ def test_the_runtime_has_every_function_that_clang_calls(source: str, build: Bui
         pytest.skip(f"no {name}")
     clang = replace(find_compiler(), command=(path,), family="clang")
     flags = [flag for flag in recipe("sched", clang).compile if not flag.startswith("-std=")]
-    checked(path, *flags, "-c", str(TESTS / source), "-o", str(tmp_path / "out.o"))
+    standard = "-std=c++17" if source.endswith("pp") else "-std=c11"
+    checked(path, *flags, standard, "-c", str(TESTS / source), "-o", str(tmp_path / "out.o"))
     asked = symbols("-u", tmp_path / "out.o")
     assert asked
     assert asked <= symbols("--defined-only", build.library.parent / RUNTIME_ARCHIVE)

@@ -3,7 +3,7 @@
 #define RACEWASH_ACCESS_H
 
 #include "heap.h"
-#include "race.h"
+#include "race_quick.h"
 
 /* Everything that an access may need; the fast path has seen that it needs something. */
 void access_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc);

@@ -26,8 +26,8 @@ void race_thread_begins(rs_fiber *f);
 void race_thread_ends(rs_fiber *f);
 void race_joined(const rs_fiber *f);
 
-/* Plain accesses. `addr` may be anywhere; what is neither arena nor the library's data is not judged. */
-void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc);
+/* Plain accesses; see race_quick.h for small ones. `addr` may be anywhere; what is neither arena nor the library's data is
+ * not judged. */
 void race_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc);
 /* One atomic operation: reads and writes say which half it has, `order` is the C order (__ATOMIC_...). */
 void race_atomic(uintptr_t addr, uint32_t size, bool reads, bool writes, int order, uintptr_t pc);

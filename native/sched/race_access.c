@@ -61,31 +61,7 @@ static void granule_access(shadow_cell *cell, const race_access *a) {
     }
 }
 
-/* The usual cases, without a record: one word, or both with the same history, and nothing unordered. */
-static inline bool quick(shadow_cell *cell, uint8_t mask, bool write) {
-    shadow_word *word = mask == 0xF0 ? &cell->word[1] : &cell->word[0];
-    shadow_word was = *word;
-    bool both = mask == 0xFF;
-    if ((cell->word[0].w & TID_MASK) == RICH_TAG || !(both || mask == 0x0F || mask == 0xF0) ||
-        (both && (cell->word[1].w != was.w || cell->word[1].r != was.r))) {
-        return false;
-    }
-    uint32_t e = rt.epoch;
-    if (was.w == e || (!write && was.r == e)) {
-        return true; /* as much was done in this epoch */
-    }
-    if (unlikely(!race_before(was.w) || !race_before(was.r))) {
-        return false;
-    }
-    shadow_word now = write ? (shadow_word){e, 0} : (shadow_word){was.w, e};
-    *word = now;
-    if (both) {
-        cell->word[1] = now;
-    }
-    return true;
-}
-
-static __attribute__((noinline)) void plain_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
+void race_plain_slow(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
     shadow_cell *cell = shadow_of(addr);
     if (cell == NULL || rt.vc == NULL) {
         rt.foreign++;
@@ -98,14 +74,6 @@ static __attribute__((noinline)) void plain_slow(uintptr_t addr, uint32_t size, 
                      .addr = addr,
                      .pc = pc};
     granule_access(cell, &a);
-}
-
-void race_plain(uintptr_t addr, uint32_t size, bool write, uintptr_t pc) {
-    shadow_cell *cell = shadow_of(addr);
-    if (unlikely(cell == NULL || rt.vc == NULL) ||
-        unlikely(!quick(cell, (uint8_t)(((1u << size) - 1) << (addr & 7)), write))) {
-        plain_slow(addr, size, write, pc);
-    }
 }
 
 /* ---- Ranges ---- */
@@ -122,7 +90,7 @@ void race_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) {
         a.mask = (uint8_t)(0xFFu << first & 0xFFu >> (8 - last));
         a.addr = at;
         shadow_cell *cell = shadow_of(at);
-        if (!quick(cell, a.mask, write)) {
+        if (!race_quick(cell, a.mask, write)) {
             granule_access(cell, &a);
         }
     }

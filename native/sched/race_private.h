@@ -2,8 +2,7 @@
 #ifndef RACEWASH_RACE_PRIVATE_H
 #define RACEWASH_RACE_PRIVATE_H
 
-#include "race.h"
-#include "shadow.h"
+#include "race_quick.h"
 
 typedef struct race_state {
     uint32_t base, top;     /* clocks of this execution begin at base; none is above top */
@@ -24,11 +23,6 @@ typedef struct race_access { /* the one being judged */
     uint32_t size;
     uintptr_t addr, pc;
 } race_access;
-
-/* Is it ordered before what the running thread does now? */
-static inline bool race_before(uint32_t epoch) {
-    return epoch <= rt.vc[epoch & TID_MASK];
-}
 
 /* The record that a granule's first word names; NULL: none, or of an earlier execution. */
 static inline shadow_rich *race_rich_at(uint32_t word) {
