@@ -12,6 +12,7 @@ from harness.model.scenario import Scenario
 from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
 
+LONGEST = 10.0  # seconds that a finding waits for its trace
 MOST = 20_000  # events; what an execution goes through is a few hundred
 
 
@@ -19,7 +20,7 @@ class Tracer:
     """A process that is started at the first finding and stays for the others."""
 
     def __init__(self, launch: Launch, symbols: Symbols, seconds: float) -> None:
-        self._launch, self._symbols, self._seconds = launch, symbols, seconds
+        self._launch, self._symbols, self._seconds = launch, symbols, min(seconds, LONGEST)
         self._child: Explorer | None = None
 
     def trace(self, repro: Repro, scenario: Scenario) -> tuple[str, ...]:

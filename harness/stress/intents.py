@@ -85,15 +85,15 @@ def _finding(build: dict[str, Any], record: dict[str, Any], area: bytes) -> tupl
     quiet = int.from_bytes(area[-NOTE:], "little")
     kind = "hang" if quiet >= HANG_MS else "crash"
     known = _scheduled(build, record, seed) if record["what"] == SCHEDULED else _threads(build, record, seed)
-    suite = known[1].suite if known else record["suite"]
-    finding = _died(kind, suite, seed, quiet)
     if known is None:
-        return finding, {}
+        return _died(kind, record["suite"], seed or None, quiet), {}
     repro, scenario = known
+    seed = repro.schedule.seed if repro.scheduled else scenario.seed  # of the first execution, if none had begun
+    finding = _died(kind, scenario.suite, seed, quiet)
     return bundled(finding, replace(repro, fingerprint=finding.fingerprint), scenario, build)
 
 
-def _died(kind: str, suite: str, seed: int, quiet: int) -> Finding:
+def _died(kind: str, suite: str, seed: int | None, quiet: int) -> Finding:
     stood = f", which had made no progress for {quiet / 1000:.0f} s" if kind == "hang" else ""
     death = Death(suite, seed, "under way", "racewash's own process was gone at the next start on this store\n")
     return death.finding(kind, "racewash itself was ended with this execution", detail=stood)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.contract
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = Path("no-store")
+PATIENCE = 300.0  # seconds for a supervisor and its worker to get to work, far above what they need
 
 # ---- Intents ----
 
@@ -37,9 +39,9 @@ from pathlib import Path
 from harness.tests import test_explore, test_stress
 which, store = sys.argv[1:]
 if which == "schedules":
-    test_explore.search(Path(store), test_explore.suite("slow"), executions=10**6, hang_after=60.0)
+    test_explore.search(Path(store), test_explore.suite("slow"), executions=10**6, hang_after=900.0)
 else:
-    test_stress.race(Path(store), test_stress.suite(which), seconds=60.0, hang_after=60.0)
+    test_stress.race(Path(store), test_stress.suite(which), seconds=900.0, hang_after=900.0)
 """
 
 
@@ -48,13 +50,16 @@ def killed(what: str, store: Path, ready: Any) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     with subprocess.Popen([sys.executable, "-c", SUPERVISOR, what, str(store)], env=environment) as process:
         watched = psutil.Process(process.pid)
-        for _ in range(1200):
-            areas = [path for path in store.glob("runs/*/under-way/*.area") if path.with_suffix(".json").exists()]
-            if any(map(ready, areas)):
-                break
-            psutil.wait_procs([watched], timeout=0.05)
-        workers = watched.children(recursive=True)
-        process.kill()
+        deadline = time.monotonic() + PATIENCE
+        areas: list[Path] = []
+        try:
+            while not any(map(ready, areas)):
+                assert time.monotonic() < deadline, "nothing came under way"
+                psutil.wait_procs([watched], timeout=0.05)
+                areas = [path for path in store.glob("runs/*/under-way/*.area") if path.with_suffix(".json").exists()]
+            workers = watched.children(recursive=True)
+        finally:
+            process.kill()
         psutil.wait_procs(workers, timeout=30)
 
 
