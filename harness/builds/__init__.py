@@ -6,6 +6,7 @@ from harness.builds.batch_progress import BatchProgress
 from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
+from harness.builds.core import SMALL, Core, Violated
 from harness.builds.library import Library, load
 from harness.builds.preload import fixed_addresses, interpreter
 from harness.builds.progress import PHASES, Progress, Track
@@ -18,9 +19,11 @@ from harness.builds.worker import worker_environment
 
 __all__ = [
     "PHASES",
+    "SMALL",
     "BatchProgress",
     "Build",
     "Compiler",
+    "Core",
     "Invariant",
     "Kind",
     "Library",
@@ -31,6 +34,7 @@ __all__ = [
     "Symbols",
     "Target",
     "Track",
+    "Violated",
     "cache_folder",
     "find_compiler",
     "fixed_addresses",

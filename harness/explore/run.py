@@ -13,6 +13,7 @@ from harness.explore.named import NAMED
 from harness.explore.request import ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
+from harness.explore.spare import Spare
 from harness.explore.supervisor import supervise
 from harness.explore.units import SLICE_MS, WHOLE, Units
 from harness.model.output import SelfCheck
@@ -77,15 +78,16 @@ def explore_with(
     tell: Say = _nobody,
     *,
     twice: bool = False,
+    spare: Spare | None = None,
 ) -> ExploreResult:
-    """Explore suites in workers that are started in a given way."""
+    """Explore suites in workers that are started in a given way, or come from `spare` and go back there."""
     names = tuple(suite.name for suite in suites)
     report_unfinished(request.store, notify)
     store = new_run(request.store, seed, intent(request, seed, names))
     collector = Collector(store, names, notify)
     units = Units(suites, seed, request.shape, request.executions, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
-        campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build))
+        campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build), spare=spare)
         error: Exception | None = None
         checked: SelfCheck | None = None
         try:

@@ -35,6 +35,7 @@ class Slot:
         self._done = 0  # executions of the unit that have come already
         self._quiet = 0.0  # seconds without a sign of life
         self._beat = (0, 0)
+        self._cpu_before = 0.0  # seconds that the process had used up for others
         self._spawn()
 
     @property
@@ -104,9 +105,14 @@ class Slot:
     # ---- parts ----
 
     def _spawn(self) -> None:
-        self._child = Explorer(self._campaign.launch)
-        self._ready = False
+        spare = self._campaign.spare
+        kept = spare.take(self._campaign.launch) if spare else None
+        self._child = kept or Explorer(self._campaign.launch)
+        self._cpu_before = kept.measure()[0] if kept else 0.0
         self._quiet, self._beat = 0.0, (0, 0)
+        self._ready = kept is not None
+        if kept:
+            self._campaign.met("")
 
     def _take(self, child: Explorer, message: FromWorker) -> None:
         match message:
@@ -175,9 +181,13 @@ class Slot:
             self._spawn()
 
     def _part(self, child: Explorer) -> None:
-        self._campaign.collector.cpu_seconds += child.measure()[0]
-        child.end()
-        child.close()
+        campaign = self._campaign
+        campaign.collector.cpu_seconds += child.measure()[0] - self._cpu_before
+        if campaign.spare and campaign.canary and self.ready and child.process.poll() is None:
+            campaign.spare.keep(campaign.launch, child)
+        else:
+            child.end()
+            child.close()
         self._child = None
 
 
