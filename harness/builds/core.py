@@ -76,7 +76,9 @@ class Core:
         """Run an operation in a thread's context and return the name of its return code. Raises Violated."""
         known = self.target.ops.get(name)
         if known is None:
-            raise Problem(f"the target {self.target.name} has no operation {name!r}; it has {', '.join(self.target.ops)}")
+            raise Problem(
+                f"the target {self.target.name} has no operation {name!r}; it has {', '.join(self.target.ops)}"
+            )
         if len(args) != known.arg_cnt:
             raise Problem(f"the operation {name} takes {known.arg_cnt} arguments ({', '.join(known.args)}), "
                           f"not {len(args)}")  # fmt: skip

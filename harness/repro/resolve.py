@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness.explore.units import drawn
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.scenario import Scenario, scenario_from_json
+from harness.model.suite import Suite
 from harness.model.token import parse_token
 from harness.store import bundles
 
@@ -27,8 +29,11 @@ class Recorded:
     notes: tuple[str, ...] = ()
 
 
-def resolve(given: str, store: Path) -> Recorded:
-    """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found."""
+def resolve(given: str, store: Path, others: Mapping[str, Suite] | None = None) -> Recorded:
+    """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found.
+
+    `others` are suites by name that are known besides those installed.
+    """
     folder = Path(given)
     if "/" in given or folder.is_dir():
         return read_bundle(folder)
@@ -36,7 +41,7 @@ def resolve(given: str, store: Path) -> Recorded:
     if isinstance(parsed, str):
         return read_bundle(_by_content(parsed, store))
     same = _by_token("".join(given.split()), store)
-    return read_bundle(same) if same else _drawn(parsed)
+    return read_bundle(same) if same else _drawn(parsed, others or {})
 
 
 def read_bundle(folder: Path) -> Recorded:
@@ -57,14 +62,15 @@ def read_bundle(folder: Path) -> Recorded:
     return Recorded(repro, whole, int(recorded, 16) if recorded else None)
 
 
-def _drawn(repro: Repro) -> Recorded:
+def _drawn(repro: Repro, others: Mapping[str, Suite]) -> Recorded:
     from harness.generate import discover
 
     assert repro.origin is not None
-    suites = {**discover(), **NAMED}
+    suites = {**discover(), **NAMED, **others}
     suite = suites.get(repro.origin.suite)
     if suite is None:
-        raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here")
+        raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here; where a test "
+                      "has it, `pytest --racewash-replay=TOKEN` replays it")  # fmt: skip
     scenario = drawn(suite, repro.origin)
     if scenario.digest.startswith(repro.digest):
         return Recorded(replace(repro, digest=scenario.digest), scenario)

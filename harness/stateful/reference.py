@@ -1,7 +1,7 @@
 """What a cache with one user may answer: a dictionary of pairs, some of which a wash may have taken.
 
-The core's specification lets a wash drop any pair at any time. So after a wash the reference knows of each pair only that
-it *may* be there, until an answer tells; without one every answer is certain.
+The core's specification lets a wash drop any pair at any time. So after a wash the reference knows of each pair only
+that it *may* be there, until an answer tells; without one every answer is certain.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Reference:
                 return self._either((instance, key), "EXISTS", "OK") | self._roomless() | self._going(instance)
             case "create_instance", (instance,):
                 return frozenset({"OK"}) | self._going(instance)
-            case ("get" | "erase"), (instance, key):
+            case (("get" | "erase"), (instance, key)):
                 return self._either((instance, key), "OK", "NOT_FOUND")
             case "get_hold", (slot, instance, key):
                 if slot in self.holds:
                     return frozenset({"BAD_STATE"})
                 return self._either((instance, key), "OK", "NOT_FOUND")
-            case ("hold_verify" | "hold_drop"), (slot,):
+            case (("hold_verify" | "hold_drop"), (slot,)):
                 return frozenset({"OK" if slot in self.holds else "BAD_STATE"})
             case "hold_share", (source, slot):
                 possible = source in self.holds and slot not in self.holds
@@ -72,7 +72,7 @@ class Reference:
     def took(self, name: str, args: tuple[int, ...], code: str) -> None:
         """Take note of an operation and of how it ended."""
         match name, args:
-            case ("put" | "put_absent"), (instance, key, size):
+            case (("put" | "put_absent"), (instance, key, size)):
                 self._put((instance, key), size, code)
             case "get", (instance, key):
                 self._told((instance, key), there=code == "OK")
@@ -87,9 +87,9 @@ class Reference:
                 self.holds.discard(slot)
             case "create_instance", (instance,) if code == "OK":
                 self._made(instance)
-            case ("drop_instance" | "erase_cache" | "erase_tenant" | "erase_all"), _:
+            case (("drop_instance" | "erase_cache" | "erase_tenant" | "erase_all"), _):
                 self._erased(name, args)
-            case ("wash" | "sync_wash" | "flush"), _:
+            case (("wash" | "sync_wash" | "flush"), _):
                 self._washed()
 
     def figures(self) -> Mapping[int, tuple[int, int]]:
