@@ -25,7 +25,7 @@ from harness.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from harness.generate.strategies import shrinkable_scenarios as scenarios
-    from harness.pytest_plugin.races import KvCacheRaces
+    from harness.pytest_plugin.races import KvCacheRaces, Races
     from harness.stateful import KvCacheMachine
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Program",
+    "Races",
     "ReplayRequest",
     "ReplayResult",
     "Rng",
@@ -84,6 +85,7 @@ __all__ = [
 _LATER = {
     "KvCacheMachine": ("harness.stateful", "KvCacheMachine"),
     "KvCacheRaces": ("harness.pytest_plugin.races", "KvCacheRaces"),
+    "Races": ("harness.pytest_plugin.races", "Races"),
     "scenarios": ("harness.generate.strategies", "shrinkable_scenarios"),
 }
 

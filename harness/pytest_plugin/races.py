@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from harness.builds import SMALL
 from harness.model.layout import AFTER, Layout
-from harness.model.scenario import Op, Scenario
+from harness.model.scenario import Op, Program, Scenario
 from harness.pytest_plugin.search import searching
 from harness.pytest_plugin.session import current
 from harness.stateful.machine import instances, keys, sizes, slots
@@ -20,15 +20,12 @@ _THREADS = 3
 threads = st.integers(0, _THREADS - 1)
 
 
-class KvCacheRaces(RuleBasedStateMachine):
+class Races(RuleBasedStateMachine):
     """Rules write the programs of three threads; at the end the schedules of these programs are explored.
 
     Nothing is run before. The same programs are always explored by the same schedules, so Hypothesis can shrink what
-    fails: to the fewest operations of the fewest threads between which something goes wrong.
-
-        TestRaces = racewash.KvCacheRaces.TestCase
-
-    Subclass it for another core, another number of `executions`, or for more rules, each of which calls `add`.
+    fails: to the fewest operations of the fewest threads between which something goes wrong. A subclass has the rules,
+    each of which calls `add`, and may have another `scenario`.
     """
 
     params: ClassVar[Mapping[str, int]] = {}
@@ -43,6 +40,27 @@ class KvCacheRaces(RuleBasedStateMachine):
     def add(self, thread: int, name: str, *args: int) -> None:
         """Let a thread run an operation after those that it has already."""
         self.programs[thread].append(Op(name, args))
+
+    def scenario(self, programs: tuple[Program, ...]) -> Scenario:
+        """Return the scenario of the programs that are not empty."""
+        params = {**SMALL, **self.layout.params(), **self.params}
+        return Scenario(type(self).__name__, 0, "kvcache", params, programs)
+
+    def teardown(self) -> None:
+        """Explore the schedules of what the rules have written."""
+        programs = tuple(tuple(program) for program in self.programs if program)
+        if not programs:
+            return
+        options = {"executions": self.executions, "patches": tuple(self.patches)}
+        with searching(current()) as search:
+            search.explore(None, {"scenario": self.scenario(programs)}, options)
+
+
+class KvCacheRaces(Races):
+    """Threads put, get, erase, pin, drop, supply, wash and clean at once.
+
+    TestRaces = racewash.KvCacheRaces.TestCase
+    """
 
     @rule(thread=threads, instance=instances, key=keys, size=sizes, name=st.sampled_from(["put", "put_absent"]))
     def put(self, thread: int, instance: int, key: int, size: int, name: str) -> None:
@@ -83,14 +101,3 @@ class KvCacheRaces(RuleBasedStateMachine):
     def keep_house(self, thread: int, name: str) -> None:
         """Reclaim, hand out, clean, look at everything."""
         self.add(thread, name)
-
-    def teardown(self) -> None:
-        """Explore the schedules of what the rules have written."""
-        programs = tuple(tuple(program) for program in self.programs if program)
-        if not programs:
-            return
-        params = {**SMALL, **self.layout.params(), **self.params}
-        scenario = Scenario(type(self).__name__, 0, "kvcache", params, programs)
-        options = {"executions": self.executions, "patches": tuple(self.patches)}
-        with searching(current()) as search:
-            search.explore(None, {"scenario": scenario}, options)

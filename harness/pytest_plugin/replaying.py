@@ -26,9 +26,11 @@ from harness.repro.resolve import Recorded, resolve
 
 def select(session: Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect all tests but those that the token is for. Raises UsageError with one sentence when there are none."""
-    marks: dict[pytest.Item, Marked] = {item: mark for item in items if (mark := mark_of(item))}
+    marks: dict[pytest.Item, Marked] = {
+        item: mark for item in items if (mark := mark_of(item)) and mark.kind == "explore"
+    }
+    suites = {item: _suites(item, mark) for item, mark in marks.items()}
     try:
-        suites = {item: _suites(item, mark) for item, mark in marks.items()}
         recorded = resolve(session.replay, session.store, _known(session.replay, suites.values()))
     except Problem as problem:
         raise pytest.UsageError(str(problem)) from None
@@ -79,7 +81,10 @@ def _suites(item: pytest.Item, mark: Marked) -> tuple[Suite, ...]:
     parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
     if mark.what is None and not any(name in parameters for name in ARGUMENTS):
         return ()
-    return suites_of(mark.what, parameters)
+    try:
+        return suites_of(mark.what, parameters)
+    except Problem:
+        return ()  # when the test is run it says so itself
 
 
 def _draws(item: pytest.Item, mark: Marked) -> bool:
