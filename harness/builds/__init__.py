@@ -13,7 +13,7 @@ from harness.builds.progress import PHASES, Progress, Track
 from harness.builds.recipe import recipe, runtime_library
 from harness.builds.runtime import Runtime, load_runtime
 from harness.builds.sources import sources
-from harness.builds.symbols import Symbols
+from harness.builds.symbols import Symbols, symbols_of
 from harness.builds.target import Invariant, Operation, Parameter, Target
 from harness.builds.worker import worker_environment
 
@@ -45,5 +45,6 @@ __all__ = [
     "recipe",
     "runtime_library",
     "sources",
+    "symbols_of",
     "worker_environment",
 ]

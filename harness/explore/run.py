@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.builds import Symbols, get_build
+from harness.builds import get_build, symbols_of
 from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
 from harness.explore.named import NAMED
@@ -87,7 +87,7 @@ def explore_with(
     collector = Collector(store, names, notify)
     units = Units(suites, seed, request.shape, request.executions, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
-        campaign = Campaign(launch, request, seed, units, collector, interrupts, Symbols(launch.build), spare=spare)
+        campaign = Campaign(launch, request, seed, units, collector, interrupts, symbols_of(launch.build), spare=spare)
         error: Exception | None = None
         checked: SelfCheck | None = None
         try:

@@ -68,7 +68,8 @@ class Marked:
         """Search. Raises Found with what was found."""
         given = {name: value for name, value in arguments.items() if name in self.known}
         options = {**given, **self.options}
-        with searching(current()) as search:
+        session = current()
+        with searching(session, session.nodeid if session else "") as search:
             if self.kind == "stress":
                 return search.stress(self.what, arguments, options)
             return search.explore(self.what, arguments, options)

@@ -47,7 +47,8 @@ class Found(AssertionError):
         for finding in self.findings:
             found.append(("racewash_finding", f"{finding.kind}: {finding.message}"))
             found += [("racewash_bundle", finding.bundle)] if finding.bundle else []
-            found += [("racewash_token", finding.token)] if finding.token else []
+            if finding.token:
+                found += [("racewash_token", finding.token), ("racewash_again", self.command(finding.token))]
         return found
 
     def _lines(self) -> Iterator[str]:
@@ -60,9 +61,14 @@ class Found(AssertionError):
         yield from self.notes
         token = next((finding.token for finding in self.findings if finding.token), None)
         if token:
-            yield f"replay: {replay_command(self.nodeid, token)}"
-            yield f"    or: racewash replay {token}" + "".join(f" --patch {path}" for path in self.patches)
+            yield f"replay: {self.command(token)}"
             yield token
+
+    def command(self, token: str) -> str:
+        """Return the command that replays a token: in its test, which has scenario and patches, where there is one."""
+        if self.nodeid:
+            return f"pytest '{self.nodeid}' --racewash-replay={token}"
+        return f"racewash replay {token}" + "".join(f" --patch {path}" for path in self.patches)
 
 
 def _told(number: int, finding: Finding) -> Iterator[str]:
@@ -84,12 +90,6 @@ def story(bundle: Path) -> Iterator[str]:
     yield from (f"     {line}" for line in lines[:_STORY_LINES])
     if len(lines) > _STORY_LINES:
         yield f"     ... {len(lines) - _STORY_LINES} more lines in {bundle / STORY}"
-
-
-def replay_command(nodeid: str, token: str) -> str:
-    """Return the command that replays a token in its test."""
-    where = f" '{nodeid}'" if nodeid else ""
-    return f"pytest{where} --racewash-replay={token}"
 
 
 @functools.cache

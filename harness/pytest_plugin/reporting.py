@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.model.problem import Problem
-from harness.pytest_plugin.failure import all_found, replay_command
-from harness.pytest_plugin.session import Session
+from harness.pytest_plugin.failure import all_found
+from harness.pytest_plugin.session import Session, mark_of
 from harness.stress import RunFailed
 
 _TOLD = ("racewash_finding", "racewash_replayed")
@@ -18,7 +18,7 @@ _NOTES = 40  # lines of an example by Hypothesis
 def prepare(item: pytest.Item, call: pytest.CallInfo[None], session: Session) -> None:
     """Put what was found into the store, and its properties to the item, before the report is made of it."""
     error = call.excinfo.value if call.excinfo else None
-    if call.when == "call":
+    if call.when == "call" and mark_of(item):
         item.user_properties.append(("racewash_seed", str(session.seed)))
     for found in all_found(error):
         found.store(session.store)
@@ -57,7 +57,7 @@ def summarise(terminal: Any, session: Session) -> None:
         properties = list(report.user_properties)
         lines += [f"{report.nodeid}: {value}" for name, value in properties if name in _TOLD]
         lines += [f"    {value}" for name, value in properties if name == "racewash_bundle"]
-        tokens += [replay_command(report.nodeid, value) for name, value in properties if name == "racewash_token"]
+        tokens += [value for name, value in properties if name == "racewash_again"]
     if not lines and getattr(terminal.config.option, "numprocesses", None) is None:
         return
     terminal.section("racewash")

@@ -15,7 +15,7 @@ from harness.model.schedule import Options
 from harness.pytest_plugin.engine import Engine, engine_of
 from harness.pytest_plugin.failure import found_of
 from harness.pytest_plugin.session import Session, new_seed
-from harness.pytest_plugin.share import driven, share, steady_seed
+from harness.pytest_plugin.share import driven, refuse_deadline, share, steady_seed
 from harness.pytest_plugin.subject import What, suite_of_scenario, suites_of
 from harness.stress import RunRequest, RunResult
 
@@ -26,13 +26,15 @@ Subject = What | Sequence[What] | None
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Searches for the test under way. `session` None: outside of pytest."""
+    """Searches for the test under way. `session` None: outside of pytest. `nodeid` empty: no test can replay."""
 
     session: Session | None
     engine: Engine
+    nodeid: str = ""
 
     def explore(self, what: Subject, arguments: Mapping[str, Any], options: dict[str, Any]) -> ExploreResult:
         """Explore schedules. Raises Found with what was found."""
+        refuse_deadline()
         asked = options.pop("options", OPTIONS)
         named = {name: options.pop(name) for name in ("strategy", "memory_model") if name in options}
         how: Options = replace(asked, **named)
@@ -49,6 +51,7 @@ class Search:
 
     def stress(self, what: Subject, arguments: Mapping[str, Any], options: dict[str, Any]) -> RunResult:
         """Run on real threads. Raises Found with what was found."""
+        refuse_deadline()
         seed = self._seed(options)
         suites = suites_of(what, arguments)
         more = self._common(options, {"seconds": SECONDS})
@@ -59,17 +62,13 @@ class Search:
             raise found_of(head, result.findings, self.nodeid, request.patches)
         return result
 
-    @property
-    def nodeid(self) -> str:
-        """The test under way."""
-        return self.session.nodeid if self.session else ""
-
     def _explore_drawn(self, scenario: Scenario, how: Options, options: dict[str, Any]) -> ExploreResult:
         seed = options.pop("seed", None)
-        seed = steady_seed(scenario.digest) if seed is None else seed
+        digest = replace(scenario, seed=0).digest  # where it was drawn from is no matter
+        seed = steady_seed(digest) if seed is None else seed
         suite = suite_of_scenario(scenario)
         request = ExploreRequest((suite.name,), options=how, **self._common(options))
-        drawn = self.engine.explore_drawn(request, suite, scenario.digest, seed)
+        drawn = self.engine.explore_drawn(request, suite, digest, seed)
         if drawn.result.findings:
             head = _head(drawn.result.suites, how, seed)
             raise found_of(head, drawn.result.findings, self.nodeid, request.patches, drawn.keep)
@@ -89,11 +88,11 @@ class Search:
 
 
 @contextlib.contextmanager
-def searching(session: Session | None) -> Iterator[Search]:
+def searching(session: Session | None, nodeid: str = "") -> Iterator[Search]:
     """Search with a session's engine; without a session, with one of its own."""
     engine = engine_of(session) if session else Engine()
     try:
-        yield Search(session, engine)
+        yield Search(session, engine, nodeid)
     finally:
         if session is None:
             engine.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from harness.model.problem import Problem
 from harness.model.rng import Rng
 from harness.pytest_plugin.session import Session
 
@@ -53,3 +54,15 @@ def _calls() -> int:
     from hypothesis import settings
 
     return max(1, settings().max_examples)
+
+
+def refuse_deadline() -> None:
+    """Raise Problem where Hypothesis would take a search that lasts longer than usual for a failure."""
+    if not driven():
+        return
+    from hypothesis import settings
+
+    usual = settings.get_profile("default").deadline
+    if usual is not None and settings().deadline == usual:
+        raise Problem(f"Hypothesis allows each example {usual.total_seconds():g} s, and a search takes as long as it "
+                      "takes: decorate the test with @settings(deadline=None)")  # fmt: skip

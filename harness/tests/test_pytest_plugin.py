@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -46,6 +47,7 @@ def lines_of(result: pytest.RunResult) -> list[str]:
 MIXED = (
     TORN
     + """
+from hypothesis import given, strategies as st
 @racewash.explore("increments", executions=40)
 def test_fine(outcome):
     assert outcome.suites[0].executions == 40 and outcome.canary is True
@@ -64,6 +66,10 @@ def test_leak(): ...
 @racewash.explore("nowhere")
 def test_unknown(): ...
 
+@given(seed=st.integers(0, 5))
+@racewash.explore("increments", executions=1)
+def test_deadline(seed): ...
+
 def test_plain(): ...
 """
 )
@@ -71,7 +77,7 @@ def test_plain(): ...
 
 def test_findings_are_told_kept_and_replayed(pytester: pytest.Pytester) -> None:
     result = session(pytester, MIXED, "--junitxml=report.xml", "-ra", "--racewash-seed=7")
-    result.assert_outcomes(passed=2, failed=4)
+    result.assert_outcomes(passed=2, failed=5)
     text = result.outlines
     assert any(line.startswith("racewash: seed 7") for line in text[:8])
     assert "RuntimeError" not in result.stdout.str()
@@ -85,8 +91,9 @@ def test_findings_are_told_kept_and_replayed(pytester: pytest.Pytester) -> None:
     assert TOKEN.fullmatch(token)
     assert f"pytest 'test_it.py::test_torn' --racewash-replay={token}" in "\n".join(story)
     assert any(line.startswith("racewash: there is no suite 'nowhere'") for line in text)
+    assert any(line.startswith("racewash: Hypothesis allows each example") for line in text)
 
-    # The last lines of the terminal, after the short summary.
+    # The last lines of the terminal, after the short summary, but for the one that counts.
     tail = text[-3:-1]
     assert [line.split("'")[1] for line in tail] == ["test_it.py::test_torn", "test_it.py::test_leak"]
     assert tail[0].endswith(token)
@@ -103,7 +110,7 @@ def test_findings_are_told_kept_and_replayed(pytester: pytest.Pytester) -> None:
 
     # Replayed, in its own test alone.
     again = session(pytester, MIXED, f"--racewash-replay={token}")
-    again.assert_outcomes(failed=1, deselected=5)
+    again.assert_outcomes(failed=1, deselected=6)
     again.stdout.fnmatch_lines(["1 finding in a replay: seen again in 3 of 3 tries", "*A1*", token])
 
 
@@ -217,7 +224,7 @@ def test_workers_never_share_a_schedule() -> None:
                 ranges.append((unit.first_seed, unit.first_seed + unit.executions))
     ranges.sort()
     assert len(ranges) == 17 * 2 * 8
-    assert all(one[1] <= two[0] for one, two in zip(ranges, ranges[1:], strict=False))
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(ranges))
 
 
 def test_under_xdist_each_worker_has_its_own_seeds(pytester: pytest.Pytester) -> None:
@@ -272,7 +279,7 @@ def test_a_budget_of_seconds_is_divided() -> None:
 DRAWN = """
 import racewash
 from hypothesis import given, settings
-@settings(max_examples=30)
+@settings(max_examples=12, deadline=None)
 @given(scenario=racewash.scenarios(racewash.find_suite("segments-loser-leaks")))
 @racewash.explore(executions=20)
 def test_drawn(scenario): ...
@@ -286,7 +293,7 @@ def test_hypothesis_draws_shrinks_and_remembers(pytester: pytest.Pytester, monke
     first.stdout.fnmatch_lines(["*programs=((Op(name='supply', args=(64,)),),", "*(Op(name='supply', args=(64,)),)),"])
     assert len(list((pytester.path / ".racewash" / "runs").iterdir())) == 1
     token = first.outlines[-2].rpartition("=")[2]
-    only_remembered = DRAWN.replace("max_examples=30", "max_examples=30, phases=[__import__('hypothesis').Phase.reuse]")
+    only_remembered = DRAWN.replace("max_examples=12", "max_examples=12, phases=[__import__('hypothesis').Phase.reuse]")
     session(pytester, only_remembered, "--racewash-seed=2").assert_outcomes(failed=1)
     again = session(pytester, DRAWN, f"--racewash-replay={token}")
     again.stdout.fnmatch_lines(["1 finding in a replay: seen again in 3 of 3 tries"])
@@ -305,7 +312,7 @@ class Adds(racewash.Races):
     def adds(self, thread, count, name):
         self.add(thread, name, count)
 TestAdds = Adds.TestCase
-TestAdds.settings = settings(max_examples=15, stateful_step_count=6, database=None)
+TestAdds.settings = settings(Adds.TestCase.settings, max_examples=8, stateful_step_count=4, database=None)
 """
 
 
@@ -349,7 +356,9 @@ def test_a_story_is_shown_where_the_bundle_has_one(tmp_path: Path) -> None:
     assert isinstance(found, Found)
     told = str(found).splitlines()
     assert "     step 1  thread 0 loads the count" in told
-    assert told[-2] == "    or: racewash replay rw1.AAAA --patch x.patch"
+    assert told[-2] == "replay: pytest 'test_a.py::test_b' --racewash-replay=rw1.AAAA"
+    outside = str(found_of("a test", [finding], "", (Path("x.patch"),))).splitlines()
+    assert outside[-2] == "replay: racewash replay rw1.AAAA --patch x.patch"
     assert told[-1] == "rw1.AAAA"
 
 
