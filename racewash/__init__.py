@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.builds import Core, Violated, sources
+from harness.builds import SMALL, Core, Violated, sources
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
 from harness.model.documents import Defect, parse_defect
@@ -33,6 +33,7 @@ __all__ = [
     "BEFORE",
     "KINDS",
     "PARTS",
+    "SMALL",
     "Choice",
     "Core",
     "Defect",
