@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from harness.builds import sources
-from harness.explore import ExploreRequest, ExploreResult, explore
+from typing import TYPE_CHECKING, Any
+
+from harness.builds import SMALL, Core, Violated, sources
+from harness.explore import ExploreRequest, ExploreResult
+from harness.explore import explore as explore_suites
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
@@ -13,21 +16,34 @@ from harness.model.rng import Rng
 from harness.model.scenario import Op, Program, Scenario, scenario_from_json
 from harness.model.schedule import Choice, Options
 from harness.model.suite import Shape, Suite
+from harness.pytest_plugin.decorators import explore, stress
+from harness.pytest_plugin.failure import Found
+from harness.pytest_plugin.subject import find_suite
 from harness.repro import Forced, ReplayRequest, ReplayResult, Reproduced, force, replay, reproduce, to
 from harness.stress import RunFailed, RunRequest, RunResult, run
 from harness.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from harness.generate.strategies import shrinkable_scenarios as scenarios
+    from harness.pytest_plugin.races import KvCacheRaces, Races
+    from harness.stateful import KvCacheMachine
 
 __all__ = [
     "AFTER",
     "BEFORE",
     "KINDS",
     "PARTS",
+    "SMALL",
     "Choice",
+    "Core",
     "Defect",
     "ExploreRequest",
     "ExploreResult",
     "Finding",
     "Forced",
+    "Found",
+    "KvCacheMachine",
+    "KvCacheRaces",
     "Layout",
     "Location",
     "Op",
@@ -35,6 +51,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Program",
+    "Races",
     "ReplayRequest",
     "ReplayResult",
     "Reproduced",
@@ -47,9 +64,12 @@ __all__ = [
     "Snapshot",
     "Suite",
     "SuiteResult",
+    "Violated",
     "Violation",
     "__version__",
     "explore",
+    "explore_suites",
+    "find_suite",
     "fingerprint_of",
     "force",
     "parse_defect",
@@ -58,6 +78,25 @@ __all__ = [
     "reproduce",
     "run",
     "scenario_from_json",
+    "scenarios",
     "sources",
+    "stress",
     "to",
 ]
+
+# Names that bring Hypothesis with them, which workers and most tests don't need: imported when they are asked for.
+_LATER = {
+    "KvCacheMachine": ("harness.stateful", "KvCacheMachine"),
+    "KvCacheRaces": ("harness.pytest_plugin.races", "KvCacheRaces"),
+    "Races": ("harness.pytest_plugin.races", "Races"),
+    "scenarios": ("harness.generate.strategies", "shrinkable_scenarios"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'racewash' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _LATER[name]
+    return getattr(import_module(module), attribute)

@@ -108,10 +108,10 @@ def read_outcome(ffi: FFI, target: Target, raw: Any, threads: int, cells: Any, c
         ops=int(raw.ops),
         seconds=raw.nanoseconds / 1e9,
         checks={name: int(raw.checks[i]) for i, name in enumerate(target.invariants)},
-        violations=tuple(_violation(ffi, raw.violations[i]) for i in range(raw.violation_cnt)),
+        violations=tuple(read_violation(ffi, raw.violations[i]) for i in range(raw.violation_cnt)),
         codes={name: count for name, count in codes.items() if count},
         latency=tuple(latency),
-        snapshot=_snapshot(ffi, cells, cell_cnt),
+        snapshot=read_snapshot(ffi, cells, cell_cnt),
         faults=read_faults(target, raw.faults),
     )
 
@@ -129,7 +129,8 @@ def read_faults(target: Target, raw: Any) -> FaultCounts:
     )
 
 
-def _violation(ffi: FFI, raw: Any) -> Violation:
+def read_violation(ffi: FFI, raw: Any) -> Violation:
+    """Decode an rw_violation."""
     return Violation(
         id=_text(ffi, raw.id),
         text=_text(ffi, raw.text),
@@ -140,7 +141,8 @@ def _violation(ffi: FFI, raw: Any) -> Violation:
     )
 
 
-def _snapshot(ffi: FFI, cells: Any, count: int) -> Snapshot:
+def read_snapshot(ffi: FFI, cells: Any, count: int) -> Snapshot:
+    """Decode the cells of a snapshot."""
     snapshot: Snapshot = {}
     for i in range(count):
         cell = cells[i]

@@ -6,6 +6,7 @@ that compilers write, and reads them far faster than Python could. Without it fu
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -19,6 +20,12 @@ from harness.model.problem import Problem
 _TOOLS = ("addr2line", "llvm-addr2line")
 _CLONE = re.compile(r"\.(?:isra|part|constprop|cold|lto_priv|llvm)\b.*")  # what an optimiser adds to a function's name
 _ADDRESS = re.compile(r"^0x[0-9a-f]+$")
+
+
+@functools.cache
+def symbols_of(build: Build) -> Symbols:
+    """Return the symbols of a build; the same build gives the same ones, with what they know already."""
+    return Symbols(build)
 
 
 class Symbols:

@@ -11,6 +11,7 @@ from harness.builds import BatchProgress, Symbols, build_record
 from harness.explore.bundle import repro_of
 from harness.explore.figures import Figures
 from harness.explore.request import ExploreRequest
+from harness.explore.spare import Spare
 from harness.explore.tracer import Tracer
 from harness.explore.units import Unit, Units
 from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Observation
@@ -48,6 +49,7 @@ class Campaign:
     missed: str = ""  # what the canary said when it was missed
     deaths: Counter[str] = field(default_factory=Counter)
     failed: str = ""  # why it can't go on
+    spare: Spare | None = None  # where workers come from and go to, None: each is started and ended
 
     @property
     def elapsed(self) -> float:

@@ -7,6 +7,8 @@ import selectors
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
+
 from harness.builds import BatchProgress, Build
 from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
 from harness.model.batch import Batch
@@ -94,6 +96,10 @@ class Explorer(Process):
                 if ended:
                     raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
         raise WorkerEnded(None, self.text(0, self.printed))
+
+    def _family(self) -> list[psutil.Process]:
+        """What it runs can't fork, and to look at all processes for its children takes long."""
+        return [self._watched]
 
     def _close(self) -> None:
         if hasattr(self, "progress"):  # not when the process could not be started

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.builds import Symbols, build_record, get_build
+from harness.builds import build_record, get_build, symbols_of
 from harness.explore.campaign import Campaign
 from harness.explore.child import exploring
 from harness.explore.named import NAMED
 from harness.explore.request import WHOLE, ExploreRequest, check, chosen
 from harness.explore.result import ExploreResult, intent
 from harness.explore.selfcheck import self_check
+from harness.explore.spare import Spare
 from harness.explore.supervisor import supervise
 from harness.explore.tracer import Tracer
 from harness.explore.units import SLICE_MS, Units
@@ -83,18 +84,19 @@ def explore_with(
     tell: Say = _nobody,
     *,
     twice: bool = False,
+    spare: Spare | None = None,
 ) -> ExploreResult:
-    """Explore suites in workers that are started in a given way."""
+    """Explore suites in workers that are started in a given way, or come from `spare` and go back there."""
     names = tuple(suite.name for suite in suites)
     recover(request.store, notify)
     store = new_run(request.store, seed, intent(request, seed, names))
     collector = Collector(store, names, notify)
     units = Units(suites, seed, request.shape, request.count, request.options.strategy, _slice(request, suites))
     with Interrupts() as interrupts:
-        symbols = Symbols(launch.build)
+        symbols = symbols_of(launch.build)
         tracer = Tracer(launch, symbols, request.hang_after)
         intents = Intents(store.path, build_record(launch.build), collector.note)
-        campaign = Campaign(launch, request, seed, units, collector, interrupts, symbols, tracer, intents)
+        campaign = Campaign(launch, request, seed, units, collector, interrupts, symbols, tracer, intents, spare=spare)
         error: Exception | None = None
         checked: SelfCheck | None = None
         try:

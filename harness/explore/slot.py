@@ -37,6 +37,7 @@ class Slot:
         self._done = 0  # executions of the unit that have come already
         self._quiet = 0.0  # seconds without a sign of life
         self._beat = (0, 0)
+        self._cpu_before = 0.0  # seconds that the process had used up for others
         self._spawn()
 
     @property
@@ -108,9 +109,13 @@ class Slot:
 
     def _spawn(self) -> None:
         campaign = self._campaign
-        self._child = Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
-        self._ready = False
+        kept = campaign.spare.take(campaign.launch) if campaign.spare else None
+        self._child = kept or Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
+        self._cpu_before = kept.measure()[0] if kept else 0.0
         self._quiet, self._beat = 0.0, (0, 0)
+        self._ready = kept is not None
+        if kept:
+            self._campaign.met("")
 
     def _take(self, child: Explorer, message: FromWorker) -> None:
         match message:
@@ -183,9 +188,13 @@ class Slot:
             self._spawn()
 
     def _part(self, child: Explorer) -> None:
-        self._campaign.collector.cpu_seconds += child.measure()[0]
-        child.end()
-        child.close()
+        campaign = self._campaign
+        campaign.collector.cpu_seconds += child.measure()[0] - self._cpu_before
+        if campaign.spare and campaign.canary and self.ready and child.process.poll() is None:
+            campaign.spare.keep(campaign.launch, child)
+        else:
+            child.end()
+            child.close()
         self._child = None
 
 

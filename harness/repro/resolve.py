@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from harness.model.bundle import REPRO, SCENARIO, content_hash, decode_repro, de
 from harness.model.problem import Problem
 from harness.model.repro import Repro, Whole
 from harness.model.scenario import Scenario, scenario_from_json
+from harness.model.suite import Suite
 from harness.model.token import parse_token
 from harness.store import bundles
 from harness.stress.draw import draw
@@ -28,14 +30,17 @@ class Recorded:
     folder: Path | None = None
 
 
-def resolve(given: str, store: Path) -> Recorded:
-    """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found."""
+def resolve(given: str, store: Path, others: Mapping[str, Suite] | None = None) -> Recorded:
+    """Return what a token or a bundle's folder stands for. Raises Problem with one sentence when it can't be found.
+
+    `others` are suites by name that are known besides those installed.
+    """
     folder = folder_of(given, store)
     if folder:
         return read_bundle(folder)
     parsed = parse_token(given)
     assert not isinstance(parsed, str)
-    return Recorded(parsed.repro, parsed.scenario) if isinstance(parsed, Whole) else _drawn(parsed)
+    return Recorded(parsed.repro, parsed.scenario) if isinstance(parsed, Whole) else _drawn(parsed, others or {})
 
 
 def folder_of(given: str, store: Path) -> Path | None:
@@ -69,15 +74,16 @@ def decoded(text: bytes, scenario: bytes, what: str) -> Recorded:
     return Recorded(repro, whole, decode_trace_hash(text))
 
 
-def _drawn(repro: Repro) -> Recorded:
+def _drawn(repro: Repro, others: Mapping[str, Suite]) -> Recorded:
     from harness.generate import discover
 
     assert repro.origin is not None
     known = discover() if repro.target == OWN else discover(repro.target)
-    suites = {**known, **NAMED} if repro.scheduled else known
+    suites = {**known, **NAMED, **others} if repro.scheduled else {**known, **others}
     suite = suites.get(repro.origin.suite)
     if suite is None:
-        raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here")
+        raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here; where a test "
+                       "has it, `pytest --racewash-replay=TOKEN` replays it")  # fmt: skip
     if repro.scheduled:
         scenario = drawn(suite, repro.origin)
     else:

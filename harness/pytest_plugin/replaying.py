@@ -1,0 +1,107 @@
+"""`--racewash-replay=TOKEN`: finds the tests that a token is for, and replays it there in place of their bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.explore.units import drawn
+from harness.model.problem import Problem
+from harness.model.repro import Origin, Repro
+from harness.model.suite import Shape, Suite
+from harness.model.token import parse_token
+from harness.pytest_plugin.decorators import Marked
+from harness.pytest_plugin.engine import engine_of
+from harness.pytest_plugin.failure import Found, found_of
+from harness.pytest_plugin.session import Session, mark_of
+from harness.pytest_plugin.subject import ARGUMENTS, PREFIX, suites_of
+from harness.repro import ReplayRequest, ReplayResult
+from harness.repro.replay import replay_with
+from harness.repro.resolve import Recorded, resolve
+
+
+def select(session: Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all tests but those that the token is for. Raises UsageError with one sentence when there are none."""
+    marks: dict[pytest.Item, Marked] = {
+        item: mark for item in items if (mark := mark_of(item)) and mark.kind == "explore"
+    }
+    suites = {item: _suites(item, mark) for item, mark in marks.items()}
+    try:
+        recorded = resolve(session.replay, session.store, _known(session.replay, suites.values()))
+    except Problem as problem:
+        raise pytest.UsageError(str(problem)) from None
+    name = recorded.scenario.suite
+    names = {item: {suite.name for suite in own} for item, own in suites.items()}
+    kept = [
+        item for item, own in names.items() if name in own or (name.startswith(PREFIX) and _draws(item, marks[item]))
+    ]
+    if not kept:
+        raise pytest.UsageError(f"no test here explores the suite {name!r} of the token; name the test's file, or use "
+                                "`racewash replay`")  # fmt: skip
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+    session.recorded = recorded
+
+
+def replay_in(session: Session, item: pytest.Function) -> None:
+    """Replay the session's token. Raises Found when what was recorded, or anything else, was seen."""
+    recorded, patches = session.recorded, _patches(item)
+    assert isinstance(recorded, Recorded)
+    request = ReplayRequest(session.replay, store=session.store, patches=patches)
+    result = replay_with(engine_of(session).launch(patches), recorded, request)
+    item.user_properties.append(("racewash_replayed", _told(result)))
+    if result.findings:
+        raise _failure(session, item, result)
+
+
+def _failure(session: Session, item: pytest.Function, result: ReplayResult) -> Found:
+    given = session.replay if "/" not in session.replay else None
+    fingerprint = result.recorded.repro.fingerprint
+    ordered = sorted(result.findings, key=lambda finding: not finding.fingerprint.startswith(fingerprint))
+    findings = [replace(finding, token=given if place == 0 else None) for place, finding in enumerate(ordered)]
+    return found_of(f"a replay: {_told(result)}", findings, item.nodeid, _patches(item))
+
+
+def _patches(item: pytest.Item) -> tuple[Path, ...]:
+    return tuple(mark_of(item).options.get("patches", ()))
+
+
+def _told(result: ReplayResult) -> str:
+    diverged = f"; it leaves what was recorded: {result.diverged.what}" if result.diverged else ""
+    notes = "".join(f"; {note}" for note in result.notes)
+    return f"seen again in {result.seen} of {result.tries} tries{diverged}{notes}"
+
+
+def _suites(item: pytest.Item, mark: Marked) -> tuple[Suite, ...]:
+    """The suites that are known before the test runs: its decorator's, or its parameter's."""
+    parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    if mark.what is None and not any(name in parameters for name in ARGUMENTS):
+        return ()
+    try:
+        return suites_of(mark.what, parameters)
+    except Problem:
+        return ()  # when the test is run it says so itself
+
+
+def _draws(item: pytest.Item, mark: Marked) -> bool:
+    """Whether the test's scenarios are only known while it runs."""
+    return mark.what is None and not _suites(item, mark)
+
+
+def _known(token: str, tests: Iterable[tuple[Suite, ...]]) -> dict[str, Suite]:
+    """The tests' suites by name; of several with one name, the one that draws the token's scenario."""
+    known: dict[str, Suite] = {}
+    parsed = None if "/" in token else parse_token(token)
+    for suite in (suite for suites in tests for suite in suites):
+        if suite.name not in known or (isinstance(parsed, Repro) and _draws_of(suite, parsed)):
+            known[suite.name] = suite
+    return known
+
+
+def _draws_of(suite: Suite, repro: Repro) -> bool:
+    origin = repro.origin or Origin(suite.name, 0, Shape())
+    return origin.suite == suite.name and drawn(suite, origin).digest.startswith(repro.digest)
