@@ -23,6 +23,7 @@ from harness.shrink.schedule import fewer_choices, fewer_preemptions
 from harness.shrink.shrinker import Shrinker
 
 FEW = 16  # schedules that are looked through for a smaller number: it rarely changes which of them show the finding
+SOME = 256  # effort from which on schedules are looked through for a number at all
 SLACK = 50  # a configuration's execution may do this part more
 
 
@@ -124,7 +125,7 @@ def parameters(shrinker: Shrinker) -> None:
         for changed in ({key: value for key, value in params.items() if key != name}, *smaller):
             scenario = replace(shrinker.best.scenario, params=changed)
             work = shrinker.best.work + shrinker.best.work // SLACK
-            if shrinker.consider(scenario, None, *_same(scenario), most=FEW, work=work):
+            if shrinker.consider(scenario, None, *_same(scenario), most=_few(shrinker), work=work):
                 break
 
 
@@ -135,8 +136,13 @@ def _less(shrinker: Shrinker, which: Sequence[tuple[Place, int]]) -> None:
     (place, number), *_ = which
     for value in _smaller(argument(shrinker.best.scenario, place, number)):
         scenario = with_arguments(shrinker.best.scenario, which, value)
-        if shrinker.consider(scenario, None, *_same(scenario), most=FEW):
+        if shrinker.consider(scenario, None, *_same(scenario), most=_few(shrinker)):
             return
+
+
+def _few(shrinker: Shrinker) -> int:
+    """How many schedules are looked through for a smaller number: none as long as there is more to gain elsewhere."""
+    return FEW if shrinker.effort >= SOME else 0
 
 
 def _smaller(value: int) -> Iterator[int]:
@@ -192,7 +198,8 @@ def _leaving(shrinker: Shrinker) -> tuple[Scenario, Callable[[Sequence[Place]], 
     return scenario, leaves
 
 
-PASSES: tuple[Callable[[Shrinker], None], ...] = (
+Pass = Callable[[Shrinker], None]
+STRUCTURE: tuple[Pass, ...] = (
     options, mode, setup, threads, program, join, before, faults, fewer_choices, fewer_preemptions,
-    arguments, parameters, fewer_choices,
 )  # fmt: skip
+NUMBERS: tuple[Pass, ...] = (arguments, parameters, fewer_choices)

@@ -16,7 +16,7 @@ from harness.repro.replay import TIMES_OTHER, order_of, replay_with
 from harness.repro.resolve import Recorded, resolve
 from harness.repro.result import ReplayRequest
 from harness.shrink.case import Case, size_text
-from harness.shrink.passes import PASSES
+from harness.shrink.passes import NUMBERS, STRUCTURE
 from harness.shrink.shrinker import EVENTS, Shrinker
 from harness.shrink.story import Story, places_of, sources_of, story_of
 from harness.shrink.trials import Over, Trials, Worker
@@ -24,7 +24,8 @@ from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 
 SECONDS, TIMES, HANG_SECONDS = 60.0, 20, 10.0
-EFFORTS = (0, 32, 256, 2048)  # schedules looked through for one candidate: first only the orders that are known
+# Schedules looked through for one candidate: first none besides the order that is known, and nothing but the structure.
+EFFORTS = (0, 32, 256, 2048)
 Say = Callable[[str], None]
 
 
@@ -117,10 +118,11 @@ def _work(shrinker: Shrinker, tell: Say) -> bool:
     """Run all passes, with more effort each time, until nothing helps. False: the time was over before."""
     try:
         for shrinker.effort in EFFORTS:
+            passes = (*STRUCTURE, *NUMBERS) if shrinker.effort else STRUCTURE
             before: Case | None = None
             while before is not shrinker.best:
                 before = shrinker.best
-                for make_smaller in PASSES:
+                for make_smaller in passes:
                     make_smaller(shrinker)
                     tell(f"{size_text(shrinker.best.size)}; {shrinker.trials.executions:,} tries")
     except Over:

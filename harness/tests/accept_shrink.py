@@ -22,7 +22,7 @@ from harness.shrink.case import MAX_SETUP
 pytestmark = pytest.mark.usefixtures("resumable")
 
 THREADS, OPERATIONS, SECONDS, REPLAYS = 3, 6, 60, 20
-EXECUTIONS = 4000
+EXECUTIONS = 1000
 PLANTED = {name: suite.defect for name, suite in discover().items() if suite.defect}
 
 
