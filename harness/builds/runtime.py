@@ -78,17 +78,20 @@ class Runtime:
         hashes: bool = False,
         trace: int = 0,
         coverage: bool = True,
+        first_only: bool = False,
     ) -> Batch:
         """Explore executions with the seeds from `first_seed` on.
 
         `progress`: a writable buffer that another process watches. `hashes`: give each seed's trace hash. `trace`: give
-        so many events of the last execution. `coverage`: count reads-from pairs.
+        so many events of the last execution. `coverage`: count reads-from pairs. `first_only`: end at the
+        first finding.
         """
         with _Call(self, scenario, options, trace) as call:
             given = call.options
             given.first_seed, given.executions, given.milliseconds = first_seed, executions, milliseconds
             given.calibration = calibration
             given.flags |= self._lib.RS_COVERAGE if coverage else 0
+            given.flags |= self._lib.RS_FIRST_ONLY if first_only else 0
             if progress is not None:
                 given.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
             if hashes:

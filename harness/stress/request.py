@@ -26,7 +26,7 @@ class RunRequest:
 
     `processes` are independent workers; `shared` > 0 lets so many forked processes share each core. `memory` None: the
     suites' own small cores. `seed` None: drawn. `hang_after`: seconds without progress. `patches` are applied to the
-    C sources before they are built.
+    C sources before they are built. `ops`: about so many operations a thread.
     """
 
     suites: tuple[str, ...] = ()
@@ -42,11 +42,12 @@ class RunRequest:
     store: Path = Path(".racewash")
     hang_after: float = 30.0
     patches: tuple[Path, ...] = ()
+    ops: int = Shape().ops
 
     @property
     def shape(self) -> Shape:
         """What is asked of every scenario."""
-        return Shape(threads=self.threads, shared=self.shared, layout=self.layout, memory=self.memory)
+        return Shape(threads=self.threads, shared=self.shared, layout=self.layout, memory=self.memory, ops=self.ops)
 
 
 def check(request: RunRequest) -> None:

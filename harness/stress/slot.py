@@ -52,6 +52,14 @@ class Slot:
         """The suite that it runs, empty between them."""
         return self._suite.name if self._suite else ""
 
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of its process so far; those of processes that have ended are the collector's."""
+        if self._child is None:
+            return 0.0
+        self._cpu = max(self._cpu, self._child.measure()[0])
+        return self._cpu
+
     def step(self, passed: float) -> None:
         """Take what the process has said, and look after it; `passed`: seconds since the last step."""
         child = self._child

@@ -5,24 +5,32 @@ enum {
     KT_BLOCK_MIN = 64,
     KT_BLOCK_MAX = 1 << 30,
     KT_OWN = -1,      /* stands for the instance in a program's own pairs */
+    KT_PATIENCE_US = 500 * 1000, /* half of what the core waits for a supplier */
     KT_OWN_BYTES = 16 /* of their values at least: room for a whole stamp */
 };
 
+static kv_store *store_of_judge(kt_judge *j) {
+    return &j->core->cache->store;
+}
+
 static kv_store *store_of(rw_thread *th) {
-    return &th->judge.core->cache->store;
+    return store_of_judge(&th->judge);
 }
 
 /* ---- Supply ---- */
 
 KT_OP(supply) {
+    kt_judge *j = &th->judge;
     kv_store *st = store_of(th);
     if (arg[0] < 1) {
         return KV_INVALID;
     }
-    if (!st_try_supply(st, th->judge.t, (uint64_t)arg[0])) {
-        return at_load(&st->cur_mb_num, acquire) >= st->max_handles ? KV_NO_HANDLE : KV_NO_MEMORY;
+    if (!st_try_supply(st, j->t, (uint64_t)arg[0])) {
+        bool all = at_load(&st->cur_mb_num, acquire) >= st->max_handles;
+        KT_CHECK(j, L1, all || la_refused(st->la) != 0, "a supply failed with memory to be had and handles left");
+        return all ? KV_NO_HANDLE : KV_NO_MEMORY;
     }
-    kt_check_supplied(&th->judge);
+    kt_check_supplied(j);
     return KV_OK;
 }
 
@@ -81,6 +89,15 @@ KT_OP(mb_info) {
 
 /* ---- Blocks of one's own ---- */
 
+/* Until more handles were asked for than there are, each allocation gets one: those that a supplier still pushes are
+ * waited for (W2). Not judged when memory was short, or when a supplier may have been taken for dead. */
+static void judge_want(kt_judge *j, uint64_t wanted, uint64_t us) {
+    kv_store *st = store_of_judge(j);
+    KT_CHECK(j, L1, wanted > st->max_handles || us >= KT_PATIENCE_US || la_refused(st->la) != 0,
+             "no handle was found, but only %llu of %llu were ever asked for", (unsigned long long)wanted,
+             (unsigned long long)st->max_handles);
+}
+
 /* The same handle in two threads' hands shows here, before it does harm. */
 static void enter_owner(rw_thread *th, kt_mb *mb) {
     kt_judge *j = &th->judge;
@@ -102,8 +119,12 @@ KT_OP(alloc_mb) {
         return KV_BAD_STATE;
     }
     kv_handle *h;
+    uint64_t wanted = at_add(&j->core->wanted, 1, relaxed) + 1, began = kv_now_us(&j->core->env);
     /* Of no instance, in either layout: before, such a block is the server's own. */
     kv_rc rc = st_alloc_mbhandle(store_of(th), j->t, NULL, (kv_policy)arg[0], (uint64_t)arg[1], &h);
+    if (rc == KV_NO_HANDLE) {
+        judge_want(j, wanted, kv_now_us(&j->core->env) - began);
+    }
     if (rc != KV_OK) {
         return rc;
     }

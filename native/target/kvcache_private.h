@@ -11,7 +11,7 @@
 #include "../core/kv_cache.h"
 #include "target.h"
 
-/* ---- Invariants: the table of docs/invariants.md, by the specification's names; C1 and H1 are ours ---- */
+/* ---- Invariants: the table of docs/invariants.md, by the specification's names; L1, C1 and H1 are ours ---- */
 
 /* clang-format off */
 #define KT_INVARIANTS(X)                                                                                               \
@@ -49,6 +49,8 @@
     X(Q8, RW_DESTROYED, "After destruction every label is 0 but for the facade and the contexts still attached.")      \
     X(Q9, RW_QUIESCENT, "Counts of what waits are the lengths of the lists it waits in.")                              \
     X(Q10, RW_QUIESCENT, "The wash label at rest is its resident part.")                                               \
+    X(L1, RW_INSTANT,                                                                                                  \
+      "While memory was never short, a supply fails only at the maximum, an allocation only when none is left.")       \
     X(C1, RW_INSTANT, "An operation ends with one of the codes that its contract names.")                              \
     X(H1, RW_INSTANT, "What is freed is a live object, and nobody else has written to it or to its ends.")
 /* clang-format on */
@@ -96,6 +98,7 @@ struct rw_core {
     _Atomic(uintptr_t) *block_seen; /* by block */
     _Atomic(int64_t) *seq_seen;     /* by handle */
     _Atomic(int32_t) *owner;        /* by handle: 2 + thread whose slot has it */
+    _Atomic(uint64_t) wanted;       /* handles that operations may have asked for, at most */
     /* Scratch at quiescence, under the lock. */
     uint32_t *nodes_of; /* by handle */
     uint8_t *place;     /* by handle */
