@@ -22,6 +22,7 @@ CACHES_PER_TENANT = 32
 LABEL_USER = 13  # the label of objects that a program allocates itself
 POLICIES = 2
 SLOTS = 4  # of each kind that a program fills at a time
+HOT = 3  # pairs of a scenario that its threads meet at
 
 # Values around the boundaries that the specification's small tests ask for: the last block short, the pool soon at
 # capacity, one retirement enough to wait for a grace period, few hazard pointers a block, few buckets.
@@ -59,6 +60,7 @@ class Config:
     node_block: int
     instances: tuple[int, ...]
     keys: int
+    hot: tuple[tuple[int, int], ...]  # (instance, key): what half of all operations on pairs are about
 
 
 def draw_config(rng: Rng, shape: Shape, choices: Choices) -> Config:
@@ -69,18 +71,20 @@ def draw_config(rng: Rng, shape: Shape, choices: Choices) -> Config:
     caches = rng.between(1, 3)
     instances = tuple(cache + CACHES_PER_TENANT * tenant for tenant in range(tenants) for cache in range(caches))
     keys = rng.pick((4, 12, 40))
+    hot = tuple((rng.pick(instances), rng.below(keys)) for _ in range(HOT))
     params = {"memory_limit": shape.memory or SMALL_LIMIT, **layout.params(), "backing": shape.backing}
     # A section of the retirement clock waits for a slot and sections nest: fewer slots than this could wait for ever.
     params["max_threads"] = max(16, shape.threads + 8)
     if shape.memory:
         params["max_cache_size"] = shape.memory
-        return Config(params, shape.memory, 2_000, 2 * MIB - 16 * KIB, 128, 64 * KIB - 256, instances, 50 * keys)
+        return Config(params, shape.memory, 2_000, 2 * MIB - 16 * KIB, 128, 64 * KIB - 256, instances, 50 * keys,
+                      hot)  # fmt: skip
     params.update(small)
     params["max_cache_size"] = SMALL_LIMIT
     params["qclock_slots"] = 4 * params["max_threads"]
     params["hv_slots"] = rng.pick((2, shape.threads, 2 * shape.threads + 2)) or 2
     return Config(params, SMALL_LIMIT, small["max_handles"], small["block_size"], small["supply_num"],
-                  small["node_block_size"], instances, keys)  # fmt: skip
+                  small["node_block_size"], instances, keys, hot)  # fmt: skip
 
 
 def draw_layout(rng: Rng) -> Layout:
@@ -167,6 +171,10 @@ class Writer:
         """Half of all keys are among four, so that threads meet."""
         return self._rng.below(min(4, self._config.keys) if self._rng.chance(1, 2) else self._config.keys)
 
+    def pair(self) -> tuple[int, int]:
+        """Instance and key: half the time one of the few pairs that all threads of the scenario meet at."""
+        return self._rng.pick(self._config.hot) if self._rng.chance(1, 2) else (self.instance(), self.key())
+
     def pair_bytes(self) -> int:
         """Value bytes: mostly a few a block, sometimes exactly the rest of an empty one, rarely more than one holds."""
         payload = self._config.block - BLOCK_HEADER
@@ -247,11 +255,11 @@ class Writer:
 
 # What each operation's arguments are drawn from; operations not named here take none.
 _ARGUMENTS: dict[str, Callable[[Writer], tuple[int, ...]]] = {
-    "put": lambda w: (w.instance(), w.key(), w.pair_bytes()),
-    "put_absent": lambda w: (w.instance(), w.key(), w.pair_bytes()),
-    "get": lambda w: (w.instance(), w.key()),
-    "erase": lambda w: (w.instance(), w.key()),
-    "get_hold": lambda w: (w.fill("hold"), w.instance(), w.key()),
+    "put": lambda w: (*w.pair(), w.pair_bytes()),
+    "put_absent": lambda w: (*w.pair(), w.pair_bytes()),
+    "get": lambda w: w.pair(),
+    "erase": lambda w: w.pair(),
+    "get_hold": lambda w: (w.fill("hold"), *w.pair()),
     "hold_verify": lambda w: (w.filled("hold"),),
     "hold_share": lambda w: w.share(),
     "hold_drop": lambda w: (w.empty("hold"),),

@@ -46,6 +46,8 @@ BUDGET = _Budget()
               help="Searches of each defect; their median counts, and the worst.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, MAX_SEED - 64), default=STANDARD.first_seed, show_default=True,
               help="The first of the seeds.")  # fmt: skip
+@click.option("--replays", type=click.IntRange(0, 1000), default=STANDARD.replays, show_default=True,
+              help="Times that each defect's first detection is made again.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), default=STANDARD.jobs, show_default=True,
               help="Defects that are built and searched at a time.")  # fmt: skip
 @click.option("--no-real-threads", is_flag=True, help="Don't search on real threads under the stock sanitizer.")
@@ -57,8 +59,8 @@ BUDGET = _Budget()
               help="Folder that keeps each outcome, so that an interrupted gallery goes on.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget: float, seeds: int, seed: int,
-            jobs: int, no_real_threads: bool, by_suite: bool, suite_budget: float, afresh: bool, store: Path,
-            as_json: bool) -> int:  # fmt: skip
+            replays: int, jobs: int, no_real_threads: bool, by_suite: bool, suite_budget: float, afresh: bool,
+            store: Path, as_json: bool) -> int:  # fmt: skip
     """Measure the defects of these names (all of the folder when none is named): each is built and searched for.
 
     Exit code 1: a defect was missed; 2: a patch can't be used.
@@ -66,8 +68,8 @@ def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget:
     request = GalleryRequest(
         names=names, patches=patches,
         options=Options(strategy=strategy, check_every=OPTIONS.check_every), budget=budget, seeds=seeds,
-        first_seed=seed, jobs=jobs, real_threads=not no_real_threads, by_suite=by_suite, suite_budget=suite_budget,
-        resume=not afresh, store=store,
+        first_seed=seed, replays=replays, jobs=jobs, real_threads=not no_real_threads, by_suite=by_suite,
+        suite_budget=suite_budget, resume=not afresh, store=store,
     )  # fmt: skip
     output = output_of(run_gallery(request, lambda sentence: click.echo(sentence, err=True)))
     click.echo(summary(output), err=as_json)

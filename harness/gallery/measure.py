@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.builds import Build, get_build
+from harness.explore.child import exploring
 from harness.gallery.keep import fetch, keep, keep_bundle, key_of
 from harness.gallery.real import race_threads
 from harness.gallery.request import OPS, THREADS, Exhibit, GalleryRequest
@@ -71,7 +72,7 @@ class Bench:
 
     def _searched(self, build: Build, exhibit: Exhibit, hunt: Hunt, seed: int, *, replayed: bool) -> Attempt:
         def measured(key: str) -> Attempt:
-            result = search(build, hunt, seed, self.interrupted)
+            result = search(exploring(build), hunt, seed, self.interrupted)
             return self._attempt(build, result, seed, key, replayed=replayed)
 
         return self._once(build, exhibit, hunt, seed, SCHEDULED, measured)
@@ -110,7 +111,7 @@ class Bench:
             oracle=hit.finding.invariant or hit.finding.kind,
             message=hit.finding.message,
             others=others,
-            replayed=(repeated(build, hit, times), times) if times else None,
+            replayed=(repeated(exploring(build), hit, times), times) if times else None,
             shrunk=self.shrink(build, hit) if self.shrink is not None and replayed else None,
             bundle=keep_bundle(self.request.store, key, hit.files) if hit.files else None,
         )

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.builds import Build, Symbols
+import msgspec
+
+from harness.builds import Symbols
 from harness.explore.bundle import files_of, repro_of
-from harness.explore.child import Explorer, WorkerEnded, exploring
+from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import Explore, Replay
 from harness.explore.units import Unit, Units
 from harness.model.batch import BAD_REQUEST, NO_MEMORY, Batch, Observation
@@ -17,9 +19,10 @@ from harness.model.problem import Problem
 from harness.model.schedule import SEEDED, Options
 from harness.model.suite import Shape, Suite
 from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
+from harness.stress.process import Launch
 
 EACH = 40  # schedules of a scenario: whether a defect can show is decided by the scenario more often than by the order
-HANG_SECONDS = 10.0  # for a batch beyond the CPU time that it may take
+HANG_SECONDS = 30.0  # for a batch, which takes a fraction of a second on a quiet machine
 _TAIL = 16 << 10
 
 
@@ -53,20 +56,20 @@ class Searched:
     others: tuple[Finding, ...] = ()
 
 
-def search(build: Build, hunt: Hunt, seed: int, interrupted: Callable[[], bool] = lambda: False) -> Searched:
+def search(launch: Launch, hunt: Hunt, seed: int, interrupted: Callable[[], bool] = lambda: False) -> Searched:
     """Search the scenarios that the seed gives, suites in turn, until a hit or the budget is spent.
 
     The order of what is executed is the seed's alone; only the budget's end depends on the machine's speed.
     """
-    return _Search(build, hunt, seed).run(interrupted)
+    return _Search(launch, hunt, seed).run(interrupted)
 
 
-def repeated(build: Build, hit: Hit, times: int) -> int:
+def repeated(launch: Launch, hit: Hit, times: int) -> int:
     """Return how often the hit is seen again, each time in a fresh process."""
-    symbols = Symbols(build)
+    symbols = Symbols(launch.build)
     seen = 0
     for _ in range(times):
-        child = Explorer(exploring(build))
+        child = Explorer(launch)
         try:
             batch = child.obey(hit.order, HANG_SECONDS)
             found = [observed(one, hit.finding.suite, symbols.frames) for one in batch.observations if one.kind]
@@ -82,10 +85,10 @@ def repeated(build: Build, hit: Hit, times: int) -> int:
 class _Search:
     """One search in its course: a worker, and a new one when it dies."""
 
-    def __init__(self, build: Build, hunt: Hunt, seed: int) -> None:
-        self._build, self._hunt = build, hunt
+    def __init__(self, launch: Launch, hunt: Hunt, seed: int) -> None:
+        self._launch, self._hunt = launch, hunt
         self._units = Units(hunt.suites, seed, hunt.shape, None)
-        self._symbols = Symbols(build)
+        self._symbols = Symbols(launch.build)
         self._executions, self._cpu = 0, 0.0
         self._others: dict[str, Finding] = {}
 
@@ -96,7 +99,7 @@ class _Search:
                 unit = self._units.next()
                 if unit is None:
                     break
-                child = child or Explorer(exploring(self._build))
+                child = child or Explorer(self._launch)
                 child.wait_until_ready()
                 hit = self._unit(child, replace(unit, executions=EACH, milliseconds=0))
                 if hit is not None:
@@ -121,9 +124,9 @@ class _Search:
             child.progress.clear()
             before, began = child.measure()[0], time.monotonic()
             try:
-                batch = child.obey(order, HANG_SECONDS + max(0.0, self._hunt.budget - self._cpu))
+                batch = child.obey(order, HANG_SECONDS)
             except WorkerEnded as ended:
-                return self._died(child, rest, order, ended, max(0.0, time.monotonic() - began), before)
+                return self._died(child, rest, order, ended, time.monotonic() - began, before)
             self._executions += batch.executions
             self._cpu += batch.cpu_seconds
             if batch.status in (BAD_REQUEST, NO_MEMORY):
@@ -148,8 +151,8 @@ class _Search:
 
     def _hit(self, unit: Unit, seen: Observation, finding: Finding) -> Hit:
         options = self._hunt.options
-        repro = repro_of(seen, unit.origin, unit.scenario, options, self._build, finding.fingerprint)
-        files, _ = files_of(repro, unit.scenario, self._build, seen.trace_hash)
+        repro = repro_of(seen, unit.origin, unit.scenario, options, self._launch.build, finding.fingerprint)
+        files, _ = files_of(repro, unit.scenario, self._launch.build, seen.trace_hash)
         if seen.strategy in SEEDED:
             chosen = replace(options, strategy=seen.strategy)
             return Hit(finding, Explore(unit.scenario, chosen, seen.seed, 1, calibration=seen.calibration), files)
@@ -161,13 +164,14 @@ class _Search:
         """A worker that died or hangs: a finding of the seed under way, made again by the seeds up to it."""
         seed = child.progress.seed or unit.first_seed
         self._executions += child.progress.executions + 1
-        self._cpu += passed if ended.code is None else min(passed, max(0.0, child.measure()[0] - before) or passed)
+        taken = child.measure()[0] - before  # nothing is known of a process that has ended but the time that passed
+        self._cpu += taken if taken > 0 else passed
         child.end()
         finding = _buried(unit.suite, seed, ended)
         if finding.kind not in self._hunt.kinds:
             self._others.setdefault(finding.fingerprint, finding)
             return None
-        return Hit(finding, replace(order, executions=seed + 1 - unit.first_seed), {})
+        return Hit(finding, msgspec.structs.replace(order, executions=seed + 1 - unit.first_seed), {})
 
 
 def _buried(suite: str, seed: int, ended: WorkerEnded) -> Finding:

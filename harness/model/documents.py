@@ -17,7 +17,8 @@ class Defect:
     """A patch of native/defects; `planted`: its suite must find it within the budget. `finds`: kinds of findings.
 
     `suites`: where it is looked for first, `suite` alone unless the header has a line `Suites`. `category`: the
-    header's `Class`. `layout`: the one in which it shows. `number`: its own in the specification's list, null where it has none.
+    header's `Class`. `layout`: the one in which it shows. `number`: its own in the
+    specification's list, null where it has none.
     `deferred`: why no schedule can show it, empty where one can.
     """
 

@@ -39,7 +39,8 @@ RACEWASH = Path(sys.executable).with_name("racewash")
 SECONDS = 600  # far above what any command here takes, the first build included
 
 # The example of each help is run as it is, or with these options behind it where it would take long.
-SHORTER = {"run": ("--seconds", "2"), "explore": ("--executions", "40"), "bench": ("--rounds", "1", "--seconds", "1")}
+SHORTER = {"run": ("--seconds", "2"), "explore": ("--executions", "40"), "bench": ("--rounds", "1", "--seconds", "1"),
+           "gallery": ("--replays", "1")}  # fmt: skip
 CODES = {"replay": 1}  # its example is a defect's token: seeing it again is exit code 1
 
 FIGURES = SuiteFigures(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.model.documents import CATEGORIES
 from harness.model.finding import KINDS
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
 PATCHES = sorted((NATIVE / "defects").glob("*.patch"))
 SUITES = {"expansion", "supply", "wash", "frees", "map", "instances", "accounting", "processes"}
+OPTIONAL = ("Gallery", "Layout", "Suites", "Deferred")
 FIELDS = ("Name", "Component", "Property", "Class", "Finds", "Suite", "Sanitizer", "Planted", "Origin", "Purpose")
 COMPILER = os.environ.get("CC", "gcc")
 # Instrumented, so that a weaker memory order changes the code on every machine.
@@ -41,7 +43,12 @@ def object_code(root: Path, file: str, out: Path) -> bytes:
 @each_patch
 def test_header(path: Path) -> None:
     header = header_of(path)
-    assert tuple(header) == FIELDS
+    assert tuple(header)[: len(FIELDS)] == FIELDS
+    assert set(header) <= {*FIELDS, *OPTIONAL}
+    assert header["Class"] in CATEGORIES
+    assert set(header.get("Suites", header["Suite"]).split(", ")) <= SUITES
+    assert header.get("Layout", "after") in {"before", "after", "drawn"}
+    assert len(header.get("Deferred", "an argument, not a word or two").split()) > 5
     assert header["Name"] == path.stem
     assert header["Suite"] in SUITES
     assert header["Sanitizer"] in {"none", "tsan", "asan"}
@@ -52,6 +59,11 @@ def test_header(path: Path) -> None:
 def test_each_suite_has_one_planted_defect() -> None:
     planted = [header["Suite"] for header in map(header_of, PATCHES) if header["Planted"] == "yes"]
     assert sorted(planted) == sorted(SUITES)
+
+
+def test_all_defects_of_the_specification_are_there() -> None:
+    numbers = [int(header["Gallery"]) for header in map(header_of, PATCHES) if "Gallery" in header]
+    assert sorted(numbers) == list(range(1, 47))
 
 
 @each_patch

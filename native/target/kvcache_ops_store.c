@@ -104,6 +104,7 @@ static void enter_owner(rw_thread *th, kt_mb *mb) {
     uint64_t idx = ha_index(&store_of(th)->handles, mb->handle);
     int32_t nobody = 0;
     mb->owned = at_cas(&j->core->owner[idx], &nobody, j->tid + 2, relaxed, relaxed);
+    kt_look_at_seq(j, mb->handle, idx);
     KT_CHECK(j, I4, mb->owned, "handle %llu was handed out while thread %d has it", (unsigned long long)idx,
              nobody - 2);
 }
@@ -222,6 +223,7 @@ kv_rc kt_free_mb(rw_thread *th, kt_mb *mb) {
     st_set_full(st, h, 0);
     if (rc == KV_OK) {
         (void)st_retire(st, h);
+        kt_look_at_seq(j, h, ha_index(&st->handles, h));
         hp_release(&st->hp, j->t, &holder);
     }
     return rc; /* without a hazard pointer it is FULL, of score 0: the next wash takes it */

@@ -156,6 +156,7 @@ bool kt_filled(const void *p, size_t n, uint64_t seed);
 void kt_check_supplied(kt_judge *j);          /* I1, I3 */
 void kt_check_pointers(kt_judge *j);          /* I2 */
 kv_rc kt_check_handles(kt_judge *j);          /* I5, I7, I8, I11. KV_OK, KV_NO_HAZARD (ended early) */
+void kt_look_at_seq(kt_judge *j, kv_handle *h, uint64_t idx); /* I8, and remembers the incarnation */
 void kt_check_accounts(kt_judge *j);          /* I9 */
 void kt_check_instant(kt_judge *j);           /* all of them, and a part of the chains */
 int64_t kt_check(rw_core *core, int32_t when);
