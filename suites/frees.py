@@ -11,7 +11,11 @@ NODES = {"node_alloc": 8, "node_free": 8, "put": 2, "erase": 2, "replace_fragmen
 OBJECTS = {"la_alloc": 8, "la_free": 8, "la_wash": 1, "reclaim": 1}
 TRAVERSER = {"traverse": 4, "refresh_score": 2, "mb_info": 2, "hp_wash": 2, "reclaim": 2, "flush": 2, "check_now": 1}
 
-CHOICES = {"hp_cache": (2, 2, 4), "hp_batch": (1, 1, 2), "hp_per_block": (2, 2, 3)}  # a block is soon wholly free
+# A hazard pointers' block is soon wholly free, a handle soon used again: the pool has hardly any others.
+CHOICES = {
+    "hp_cache": (2, 2, 4), "hp_batch": (1, 1, 2), "hp_per_block": (2, 2, 3), "max_handles": (3, 4, 5, 9),
+    "retire_limit": (1,),
+}  # fmt: skip
 
 
 def generate(seed: int, shape: Shape) -> Scenario:

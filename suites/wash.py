@@ -11,11 +11,12 @@ TRAFFIC = {"put": 10, "get": 6, "erase": 1, "get_hold": 2, "hold_verify": 2, "ho
 SUPPLIER = {"supply": 3, "alloc_mb": 4, "fill_mb": 3, "free_mb": 4, "mb_info": 1}
 
 FILL = {"put": 1}
+CHOICES = {"max_handles": (4, 6, 9, 16), "retire_limit": (1,)}  # so that a handle is soon another incarnation
 
 
 def generate(seed: int, shape: Shape) -> Scenario:
     """Blocks are full from the start, so that every kind of wash finds victims and meets the others at them."""
-    return scenario("wash", seed, shape, (WASHER, TRAFFIC, SYNC_WASHER, SUPPLIER), setup=FILL)
+    return scenario("wash", seed, shape, (WASHER, TRAFFIC, SYNC_WASHER, SUPPLIER), choices=CHOICES, setup=FILL)
 
 
 SUITE = Suite(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.builds.compiler import Compiler
 from harness.builds.identity import RUNTIME, runtime_files, source_files
-from harness.builds.objects import fetch_object, headers_hash, keep_object, object_key
+from harness.builds.objects import fetch_object, keep_object, object_key
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
 from harness.model.problem import Problem
 
@@ -48,7 +48,6 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
         target = [file for file in target if file.name != UNINSTRUMENTED]
     objects = {file: Path("objects") / "-".join(file.with_suffix(".o").parts[1:]) for file in [*target, *more]}
     (root / "objects").mkdir()
-    headers = headers_hash(native)
 
     def compiled(file: Path) -> None:
         flags = recipe.seam if file.name == UNINSTRUMENTED else recipe.compile
@@ -56,7 +55,7 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
             flags = recipe.scheduled
         # Paths in reports are those below `root`, which has another name when the build is finished.
         place = f"-ffile-prefix-map={root}=."
-        key, made = object_key(root / file, str(file), compiler.identity, flags, headers), root / objects[file]
+        key, made = object_key(root, file, compiler.identity, flags), root / objects[file]
         if not fetch_object(key, made):
             _run([*compiler.command, *flags, place, "-c", str(file), "-o", str(objects[file])], root)
             keep_object(key, made)

@@ -1,7 +1,7 @@
 """The folder of object files: a file that many builds compile alike, as those with patches do, is compiled once.
 
 An object is the same wherever its source lies (see harness.builds.compile), so its name here is a hash over everything
-that it is made of: compiler, flags, its source, and all headers, whether it includes them or not.
+that it is made of: compiler, flags, its source, and the headers of ours that it includes.
 """
 
 from __future__ import annotations
@@ -9,29 +9,38 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.builds.cache import cache_folder
 
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
 _DIGEST = hashlib.sha256().digest_size
 
 
-def headers_hash(native: Path) -> str:
-    """Return the SHA-256 over the names and contents of all headers below `native`."""
-    digest = hashlib.sha256()
-    for path in sorted(native.rglob("*.h")):
-        data = path.read_bytes()
-        digest.update(f"{path.relative_to(native).as_posix()}\0{len(data)}\0".encode())
-        digest.update(data)
-    return digest.hexdigest()
+def object_key(root: Path, source: Path, compiler: str, flags: Sequence[str]) -> str:
+    """Return the name of what comes of a source, a path below `root`, with this compiler and these flags."""
+    digest = hashlib.sha256("\0".join((compiler, repr(tuple(flags)))).encode())
+    for path in included(root, source):
+        data = (root / path).read_bytes()
+        digest.update(f"\0{path.as_posix()}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:32]
 
 
-def object_key(source: Path, name: str, compiler: str, flags: Sequence[str], headers: str) -> str:
-    """Return the name of what comes of a source, called `name` in the build, with these flags and headers."""
-    parts = "\0".join((compiler, repr(tuple(flags)), name, headers)).encode()
-    return hashlib.sha256(parts + b"\0" + source.read_bytes()).hexdigest()[:32]
+def included(root: Path, source: Path) -> list[Path]:
+    """Return a source and all files of ours that it includes, directly or not: those in quotes, beside the includer.
+
+    What an #if leaves out is there too: it can only make a file be compiled again in vain.
+    """
+    found = [source]
+    for path in found:  # it grows
+        for name in _INCLUDE.findall((root / path).read_bytes()):
+            other = Path(os.path.normpath(path.parent / name.decode(errors="replace")))
+            if other not in found and (root / other).is_file():
+                found.append(other)
+    return found
 
 
 def fetch_object(key: str, to: Path) -> bool:

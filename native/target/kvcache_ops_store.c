@@ -129,7 +129,7 @@ KT_OP(alloc_mb) {
     if (rc != KV_OK) {
         return rc;
     }
-    *mb = (kt_mb){.handle = h, .first_stamp = th->stamp + 1};
+    *mb = (kt_mb){.handle = h, .first_stamp = th->stamp + 1, .seq = at_load(&h->seq_num, acquire)};
     enter_owner(th, mb);
     KT_CHECK(j, I5, at_load(&h->mem_block, acquire) != NULL, "a block was handed out without memory");
     return KV_OK;
@@ -172,7 +172,11 @@ static bool pair_whole(const kt_mb *mb, uint32_t i, const kv_pair *pair) {
 
 /* No pair of such a block was ever in the map, so whatever is counted or scored there was meant for another
  * incarnation of the handle (W17). */
-static void verify_untouched(kt_judge *j, const kv_handle *h) {
+static void verify_untouched(kt_judge *j, const kt_mb *mb) {
+    const kv_handle *h = mb->handle;
+    int64_t seq = at_load(&h->seq_num, acquire);
+    KT_CHECK(j, I8, seq == mb->seq, "a block in a thread's hands was incarnation %lld and is %lld", (long long)mb->seq,
+             (long long)seq);
     double score = double_of_bits(at_load(&h->score, relaxed));
     int64_t pairs = at_load(&h->kv_cnt, relaxed), gets = at_load(&h->get_cnt, relaxed);
     KT_CHECK(j, I8, score == 0 && pairs == 0 && gets == 0 && at_load(&h->recent_get_cnt, relaxed) == 0,
@@ -186,7 +190,7 @@ static void verify_mb(rw_thread *th, const kt_mb *mb) {
     if (!KT_CHECK(j, I5, block != NULL, "a USING block lost its memory")) {
         return;
     }
-    verify_untouched(j, mb->handle);
+    verify_untouched(j, mb);
     uint64_t at = 0;
     for (uint32_t i = 0; i < mb->pairs; i++) {
         const kv_pair *pair = (const kv_pair *)(const void *)((const char *)(block + 1) + at);

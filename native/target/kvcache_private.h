@@ -196,6 +196,7 @@ typedef struct kt_mb { /* a USING block whose only user this thread is */
     bool owned;        /* entered in the core's table of owners */
     uint64_t first_stamp;
     uint32_t pairs;
+    int64_t seq; /* its incarnation */
 } kt_mb;
 
 typedef struct kt_object { /* of the node allocator or the label allocator */
