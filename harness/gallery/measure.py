@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.builds import Build, get_build
 from harness.explore.child import exploring
 from harness.gallery.keep import fetch, keep, keep_bundle, key_of
 from harness.gallery.real import race_threads
 from harness.gallery.request import OPS, THREADS, Exhibit, GalleryRequest
-from harness.gallery.search import Hit, Hunt, Searched, repeated, search, suites_named
+from harness.gallery.search import Hunt, Searched, repeated, search, suites_named
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, most_common
 from harness.model.layout import parse_layout
 from harness.model.problem import Problem
 from harness.model.suite import Shape, Suite
 
-Shrink = Callable[[Build, Hit], int | None]  # how many operations are left of a detection
+Shrink = Callable[[Path, Path], int | None]  # a bundle and the patch it needs -> operations of the smallest repro
 SCHEDULED, REAL = "scheduled", "real threads"
 
 
@@ -73,7 +74,7 @@ class Bench:
     def _searched(self, build: Build, exhibit: Exhibit, hunt: Hunt, seed: int, *, replayed: bool) -> Attempt:
         def measured(key: str) -> Attempt:
             result = search(exploring(build), hunt, seed, self.interrupted)
-            return self._attempt(build, result, seed, key, replayed=replayed)
+            return self._attempt(build, exhibit, result, seed, key, replayed=replayed)
 
         return self._once(build, exhibit, hunt, seed, SCHEDULED, measured)
 
@@ -95,12 +96,16 @@ class Bench:
         keep(self.request.store, key, exhibit.defect.name, side, attempt)
         return attempt
 
-    def _attempt(self, build: Build, result: Searched, seed: int, key: str, *, replayed: bool) -> Attempt:
+    def _attempt(
+        self, build: Build, exhibit: Exhibit, result: Searched, seed: int, key: str, *, replayed: bool
+    ) -> Attempt:
         others = tuple(f"{finding.kind}: {finding.message}" for finding in result.others)
         hit = result.hit
         if hit is None:
             return Attempt(seed, False, result.executions, result.cpu_seconds, others=others)
         times = self.request.replays if replayed else 0
+        bundle = keep_bundle(self.request.store, key, hit.files) if hit.files else None
+        shrunk = self.shrink(Path(bundle), exhibit.path) if self.shrink and bundle and replayed else None
         return Attempt(
             seed,
             True,
@@ -112,8 +117,8 @@ class Bench:
             message=hit.finding.message,
             others=others,
             replayed=(repeated(exploring(build), hit, times), times) if times else None,
-            shrunk=self.shrink(build, hit) if self.shrink is not None and replayed else None,
-            bundle=keep_bundle(self.request.store, key, hit.files) if hit.files else None,
+            shrunk=shrunk,
+            bundle=bundle,
         )
 
 

@@ -54,7 +54,7 @@ def parse_defect(patch: str) -> Defect:
     Traceback (most recent call last):
     ValueError: the header has no field Name
     """
-    header = dict(_FIELD.findall(patch.partition("\n--- ")[0]))
+    header: dict[str, str] = dict(_FIELD.findall(patch.partition("\n--- ")[0]))
     try:
         return Defect(
             name=header["Name"],
@@ -67,7 +67,7 @@ def parse_defect(patch: str) -> Defect:
             origin=header["Origin"],
             purpose=header["Purpose"],
             category=header["Class"],
-            suites=tuple(header.get("Suites", header["Suite"]).split(", ")),
+            suites=tuple((header.get("Suites") or header["Suite"]).split(", ")),
             layout=header.get("Layout", "after"),
             number=int(header["Gallery"]) if "Gallery" in header else None,
             deferred=header.get("Deferred", ""),

@@ -11,11 +11,12 @@ import pytest
 from harness.builds import get_build, sources
 from harness.cli._gallery import summary
 from harness.cli.gallery import exit_code, output_of
+from harness.explore.request import OPTIONS
 from harness.gallery import GalleryRequest, GalleryResult, gallery
 from harness.gallery.keep import key_of
 from harness.gallery.measure import Bench
 from harness.gallery.real import race_threads
-from harness.gallery.request import OPTIONS, exhibits
+from harness.gallery.request import exhibits
 from harness.gallery.search import Hunt, repeated, search
 from harness.generate import discover
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, ratio_over
