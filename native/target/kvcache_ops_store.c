@@ -91,8 +91,9 @@ KT_OP(mb_info) {
 
 /* Until more handles were asked for than there are, each allocation gets one: those that a supplier still pushes are
  * waited for (W2). Not judged when memory was short, or when a supplier may have been taken for dead. */
-static void judge_want(kt_judge *j, uint64_t wanted, uint64_t us) {
+static void judge_want(kt_judge *j, uint64_t us) {
     kv_store *st = store_of_judge(j);
+    uint64_t wanted = at_load(&j->core->wanted, relaxed); /* now: others may have taken all since this one began */
     KT_CHECK(j, L1, wanted > st->max_handles || us >= KT_PATIENCE_US || la_refused(st->la) != 0,
              "no handle was found, but only %llu of %llu were ever asked for", (unsigned long long)wanted,
              (unsigned long long)st->max_handles);
@@ -120,11 +121,12 @@ KT_OP(alloc_mb) {
         return KV_BAD_STATE;
     }
     kv_handle *h;
-    uint64_t wanted = at_add(&j->core->wanted, 1, relaxed) + 1, began = kv_now_us(&j->core->env);
+    uint64_t began = kv_now_us(&j->core->env);
+    at_add(&j->core->wanted, 1, relaxed);
     /* Of no instance, in either layout: before, such a block is the server's own. */
     kv_rc rc = st_alloc_mbhandle(store_of(th), j->t, NULL, (kv_policy)arg[0], (uint64_t)arg[1], &h);
     if (rc == KV_NO_HANDLE) {
-        judge_want(j, wanted, kv_now_us(&j->core->env) - began);
+        judge_want(j, kv_now_us(&j->core->env) - began);
     }
     if (rc != KV_OK) {
         return rc;
