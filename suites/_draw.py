@@ -188,14 +188,16 @@ class Writer:
         return self._rng.pick(self._config.hot) if self._rng.chance(1, 2) else (self.instance(), self.key())
 
     def pair_bytes(self) -> int:
-        """Value bytes: mostly a few a block, sometimes exactly the rest of an empty one, rarely more than one holds."""
+        """Value bytes: a few a block, one a block, sometimes just what an empty one holds, rarely more."""
         payload = self._config.block - BLOCK_HEADER
         largest = payload - PAIR_OVERHEAD
         kind = self._rng.below(16)
         if kind < 8:
             return self._rng.between(1, min(largest, 4 * KIB) // 8)
-        if kind < 14:
+        if kind < 11:
             return self._rng.between(1, min(largest, 64 * KIB) // 2)
+        if kind < 14:
+            return self._rng.between(min(largest, 64 * KIB) // 2, min(largest, 64 * KIB))
         return largest if kind == 14 else payload + 1
 
     def wash_bytes(self) -> int:

@@ -20,7 +20,8 @@ CHOICES = {
 
 def generate(seed: int, shape: Shape) -> Scenario:
     """Every allocator's units are so small that most frees end a block's life."""
-    roles = (BLOCKS, HOLDERS, TRAVERSER, NODES, OBJECTS)
+    # Threads take neighbours: blocks are mostly freed under a traverser's eyes, nodes by two at a time.
+    roles = (BLOCKS, TRAVERSER, HOLDERS, BLOCKS, TRAVERSER, NODES, NODES, OBJECTS)
     return scenario("frees", seed, shape, roles, choices=CHOICES, setup={"put": 1}, setup_ops=12)
 
 
