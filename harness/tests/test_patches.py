@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,13 @@ def object_code(root: Path, file: str, out: Path) -> bytes:
     """Compile one file of a copy; the same relative name every time, so that only the code can differ."""
     subprocess.run([COMPILER, *FLAGS, "-c", file, "-o", str(out)], cwd=root, check=True)
     return out.read_bytes()
+
+
+@functools.cache
+def unpatched_code(file: str) -> bytes:
+    """Compile a file as it is, once for all the patches that change it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return object_code(NATIVE.parent, file, Path(folder) / "before.o")
 
 
 @each_patch
@@ -75,8 +84,8 @@ def test_applies_compiles_and_changes_the_code(path: Path, tmp_path: Path) -> No
     assert files
     shutil.copytree(NATIVE, tmp_path / "native", ignore=shutil.ignore_patterns("defects", "tests"))
     sources = [file for file in files if file.endswith(".c")]
-    before = {file: object_code(tmp_path, file, tmp_path / "before.o") for file in sources}
+    before = {file: unpatched_code(file) for file in sources}
     command = ["patch", "-p1", "--forward", "--fuzz=0", "--silent", "-i", str(path)]
     subprocess.run(command, cwd=tmp_path, check=True)
-    after = {file: object_code(tmp_path, file, tmp_path / "before.o") for file in sources}
+    after = {file: object_code(tmp_path, file, tmp_path / "after.o") for file in sources}
     assert before != after
