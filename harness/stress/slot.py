@@ -34,6 +34,7 @@ class Slot:
         self._next = number  # scenario to go on with
         self._child: Child | None = None
         self._replacing = False
+        self._cpu = 0.0
         if self._pick():
             self._spawn()
 
