@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from racewash import AFTER, BEFORE, Layout, Op, Program, Rng, Scenario, Shape
 
-Role = Mapping[str, int]  # operation -> weight
+Role = Mapping[str, int]  # operation or sequence -> weight
 Choices = Mapping[str, Sequence[int]]  # creation parameter -> values to draw from
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -22,6 +22,7 @@ CACHES_PER_TENANT = 32
 LABEL_USER = 13  # the label of objects that a program allocates itself
 POLICIES = 2
 SLOTS = 4  # of each kind that a program fills at a time
+HOT = 3  # pairs of a scenario that its threads meet at
 
 # Values around the boundaries that the specification's small tests ask for: the last block short, the pool soon at
 # capacity, one retirement enough to wait for a grace period, few hazard pointers a block, few buckets.
@@ -59,6 +60,7 @@ class Config:
     node_block: int
     instances: tuple[int, ...]
     keys: int
+    hot: tuple[tuple[int, int], ...]  # (instance, key): what half of all operations on pairs are about
 
 
 def draw_config(rng: Rng, shape: Shape, choices: Choices) -> Config:
@@ -69,18 +71,20 @@ def draw_config(rng: Rng, shape: Shape, choices: Choices) -> Config:
     caches = rng.between(1, 3)
     instances = tuple(cache + CACHES_PER_TENANT * tenant for tenant in range(tenants) for cache in range(caches))
     keys = rng.pick((4, 12, 40))
+    hot = tuple((rng.pick(instances), rng.below(keys)) for _ in range(HOT))
     params = {"memory_limit": shape.memory or SMALL_LIMIT, **layout.params(), "backing": shape.backing}
     # A section of the retirement clock waits for a slot and sections nest: fewer slots than this could wait for ever.
     params["max_threads"] = max(16, shape.threads + 8)
     if shape.memory:
         params["max_cache_size"] = shape.memory
-        return Config(params, shape.memory, 2_000, 2 * MIB - 16 * KIB, 128, 64 * KIB - 256, instances, 50 * keys)
+        return Config(params, shape.memory, 2_000, 2 * MIB - 16 * KIB, 128, 64 * KIB - 256, instances, 50 * keys,
+                      hot)  # fmt: skip
     params.update(small)
     params["max_cache_size"] = SMALL_LIMIT
     params["qclock_slots"] = 4 * params["max_threads"]
     params["hv_slots"] = rng.pick((2, shape.threads, 2 * shape.threads + 2)) or 2
     return Config(params, SMALL_LIMIT, small["max_handles"], small["block_size"], small["supply_num"],
-                  small["node_block_size"], instances, keys)  # fmt: skip
+                  small["node_block_size"], instances, keys, hot)  # fmt: skip
 
 
 def draw_layout(rng: Rng) -> Layout:
@@ -100,6 +104,9 @@ class Writer:
     ['get_hold', 'hold_drop']
     """
 
+    _OPENERS: Mapping[str, str] = {  # kind of slot -> operation that fills it
+        "hold": "get_hold", "mb": "alloc_mb", "node": "node_alloc", "la": "la_alloc",
+    }  # fmt: skip
     _CLOSERS: Mapping[str, str] = {  # kind of slot -> operation that empties it
         "hold": "hold_drop", "mb": "free_mb", "node": "node_free", "la": "la_free",
     }  # fmt: skip
@@ -121,9 +128,13 @@ class Writer:
         return tuple(self._ops)
 
     def step(self, name: str) -> None:
-        """Append one operation; one that needs an empty or a filled slot and finds none makes room first."""
+        """Append an operation, or those of a sequence; where it needs an empty or a filled slot, one is made first."""
+        for part in _SEQUENCES.get(name, ()):
+            self.step(part)
         if name in _SEQUENCES:
-            _SEQUENCES[name](self)
+            return
+        if name in _STORIES:
+            _STORIES[name](self)
             return
         arguments = _ARGUMENTS.get(name)
         self._op(name, *(arguments(self) if arguments else ()))
@@ -153,13 +164,18 @@ class Writer:
         return slot
 
     def empty(self, kind: str) -> int:
-        """Return a filled slot that the caller empties; slot 0, which is empty, when none is (the target says so)."""
-        filled = self._filled[kind]
-        return filled.pop(self._rng.below(len(filled))) if filled else 0
+        """Return a filled slot that the caller empties; fills one first when none is."""
+        filled = self._with_one(kind)
+        return filled.pop(self._rng.below(len(filled)))
 
     def filled(self, kind: str) -> int:
-        """Return a filled slot (0 when none is)."""
-        return self._rng.pick(self._filled[kind] or [0])
+        """Return a filled slot; fills one first when none is."""
+        return self._rng.pick(self._with_one(kind))
+
+    def _with_one(self, kind: str) -> list[int]:
+        if not self._filled[kind]:
+            self.step(self._OPENERS[kind])
+        return self._filled[kind]
 
     # ---- arguments ----
 
@@ -170,15 +186,21 @@ class Writer:
         """Half of all keys are among four, so that threads meet."""
         return self._rng.below(min(4, self._config.keys) if self._rng.chance(1, 2) else self._config.keys)
 
+    def pair(self) -> tuple[int, int]:
+        """Instance and key: half the time one of the few pairs that all threads of the scenario meet at."""
+        return self._rng.pick(self._config.hot) if self._rng.chance(1, 2) else (self.instance(), self.key())
+
     def pair_bytes(self) -> int:
-        """Value bytes: mostly a few a block, sometimes exactly the rest of an empty one, rarely more than one holds."""
+        """Value bytes: a few a block, one a block, sometimes just what an empty one holds, rarely more."""
         payload = self._config.block - BLOCK_HEADER
         largest = payload - PAIR_OVERHEAD
         kind = self._rng.below(16)
         if kind < 8:
             return self._rng.between(1, min(largest, 4 * KIB) // 8)
-        if kind < 14:
+        if kind < 11:
             return self._rng.between(1, min(largest, 64 * KIB) // 2)
+        if kind < 14:
+            return self._rng.between(min(largest, 64 * KIB) // 2, min(largest, 64 * KIB))
         return largest if kind == 14 else payload + 1
 
     def wash_bytes(self) -> int:
@@ -226,6 +248,8 @@ class Writer:
         return ()
 
     def drop_version(self) -> tuple[()]:
+        if not self._version_held:
+            self.step("hv_hold")
         self._version_held = False
         return ()
 
@@ -234,8 +258,7 @@ class Writer:
 
     def share(self) -> tuple[int, int]:
         """From a filled slot (filled first when none is) to an empty one."""
-        if not self._filled["hold"]:
-            self.step("get_hold")
+        self._with_one("hold")
         if len(self._filled["hold"]) == SLOTS:
             self._op("hold_drop", self.empty("hold"))
         source = self.filled("hold")
@@ -258,13 +281,18 @@ class Writer:
         return self.instance() // CACHES_PER_TENANT
 
 
+# Operations that seldom follow each other by chance, and whose order is a story of its own.
+_SEQUENCES: dict[str, tuple[str, ...]] = {
+    "recycle": ("free_mb", "reclaim", "purge"),  # a handle goes all the way back into the pool
+}
+
 # What each operation's arguments are drawn from; operations not named here take none.
 _ARGUMENTS: dict[str, Callable[[Writer], tuple[int, ...]]] = {
-    "put": lambda w: (w.instance(), w.key(), w.pair_bytes()),
-    "put_absent": lambda w: (w.instance(), w.key(), w.pair_bytes()),
-    "get": lambda w: (w.instance(), w.key()),
-    "erase": lambda w: (w.instance(), w.key()),
-    "get_hold": lambda w: (w.fill("hold"), w.instance(), w.key()),
+    "put": lambda w: (*w.pair(), w.pair_bytes()),
+    "put_absent": lambda w: (*w.pair(), w.pair_bytes()),
+    "get": lambda w: w.pair(),
+    "erase": lambda w: w.pair(),
+    "get_hold": lambda w: (w.fill("hold"), *w.pair()),
     "hold_verify": lambda w: (w.filled("hold"),),
     "hold_share": lambda w: w.share(),
     "hold_drop": lambda w: (w.empty("hold"),),
@@ -291,24 +319,27 @@ _ARGUMENTS: dict[str, Callable[[Writer], tuple[int, ...]]] = {
     "set_limit": lambda w: (w.limit(),),
 }
 
-# What a role names beside single operations.
-_SEQUENCES: dict[str, Callable[[Writer], None]] = {"share_retired": lambda w: w.share_retired()}
+# Operations that belong together because of the slots they use.
+_STORIES: dict[str, Callable[[Writer], None]] = {"share_retired": lambda w: w.share_retired()}
 
 
 def scenario(name: str, seed: int, shape: Shape, roles: Sequence[Role], *, choices: Choices | None = None,
              setup: Role | None = None, setup_ops: int = 30, processes: int | None = None) -> Scenario:  # fmt: skip
     """Return the scenario of a seed: a configuration, a program for every thread, a set-up program.
 
-    Threads take the roles in turn, starting with a drawn one; `choices` narrow the small configuration.
+    Threads take the roles in turn, starting with a drawn one; in one scenario of four all take the same, since many
+    operations race themselves. One in four starts on an empty core, where what happens once is still to come. `choices`
+    narrow the small configuration.
     """
     rng = Rng(seed).fork(name)
     config = draw_config(rng.fork("config"), shape, choices or {})
-    first = rng.below(len(roles))
+    first, step = rng.below(len(roles)), 0 if rng.chance(1, 4) else 1
     programs = tuple(
-        Writer(rng.fork(f"thread{i}"), config).program(roles[(first + i) % len(roles)], shape.ops)
+        Writer(rng.fork(f"thread{i}"), config).program(roles[(first + step * i) % len(roles)], shape.ops)
         for i in range(shape.threads)
     )
-    before = Writer(rng.fork("setup"), config).program(setup, setup_ops) if setup else ()
+    filled = setup is not None and not rng.chance(1, 4)
+    before = Writer(rng.fork("setup"), config).program(setup, setup_ops) if setup and filled else ()
     count = shape.shared if processes is None else processes
     return Scenario(
         suite=name,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.builds.compiler import Compiler
 from harness.builds.identity import RUNTIME, runtime_files, source_files
+from harness.builds.objects import fetch_object, keep_object, object_key
 from harness.builds.recipe import UNINSTRUMENTED, Recipe
 from harness.model.problem import Problem
 
@@ -51,7 +52,10 @@ def compile_library(compiler: Compiler, recipe: Recipe, root: Path) -> None:
             flags = recipe.scheduled
         # Paths in reports are those below `root`, which has another name when the build is finished.
         place = f"-ffile-prefix-map={root}=."
-        _run([*compiler.command, *flags, place, "-c", str(file), "-o", str(objects[file])], root)
+        key, made = object_key(root, file, compiler.identity, flags), root / objects[file]
+        if not fetch_object(key, made):
+            _run([*compiler.command, *flags, place, "-c", str(file), "-o", str(objects[file])], root)
+            keep_object(key, made)
 
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:

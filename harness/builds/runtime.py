@@ -80,18 +80,20 @@ class Runtime:
         trace: int = 0,
         coverage: bool = True,
         history: bool = False,
+        first_only: bool = False,
     ) -> Batch:
         """Explore executions with the seeds from `first_seed` on.
 
         `progress`: a writable buffer that another process watches. `hashes`: give each seed's trace hash. `trace`: give
         so many events of the last execution. `coverage`: count reads-from pairs. `history`: give the last execution's
-        history, which the options must ask for.
+        history, which the options must ask for. `first_only`: end at the first finding.
         """
         with _Call(self, scenario, options, trace) as call:
             given = call.options
             given.first_seed, given.executions, given.milliseconds = first_seed, executions, milliseconds
             given.calibration = calibration
             given.flags |= self._lib.RS_COVERAGE if coverage else 0
+            given.flags |= self._lib.RS_FIRST_ONLY if first_only else 0
             if progress is not None:
                 given.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
             if hashes:

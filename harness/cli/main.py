@@ -29,6 +29,7 @@ COMMANDS = {  # name -> where it is; loaded only when asked for, so that each co
     "table": "harness.cli.table:table",
     "list": "harness.cli.list:list_topics",
     "report": "harness.cli.report:report",
+    "gallery": "harness.cli.gallery:gallery",
     "bench": "harness.cli.bench:bench",
     "conform": "harness.cli.conform:conform",
     "doctor": "harness.cli.doctor:doctor",

@@ -23,6 +23,7 @@ class Explore(msgspec.Struct, tag=True):
     """To a worker: explore seeds from `first_seed` on. See Runtime.explore.
 
     `measure`: run the first seed apart, so that the calibration that the others get is known before they run.
+    `first_only`: end at the first finding.
     """
 
     scenario: Scenario
@@ -32,6 +33,7 @@ class Explore(msgspec.Struct, tag=True):
     milliseconds: int = 0
     calibration: Calibration = NO_CALIBRATION
     measure: bool = False
+    first_only: bool = False
     hashes: bool = False
     trace: int = 0
 

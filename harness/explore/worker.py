@@ -64,7 +64,8 @@ def _obeyed(fd: int, runtime: Runtime, order: ToWorker, area: mmap.mmap) -> Batc
 
 
 def _explored(fd: int, runtime: Runtime, order: Explore, area: mmap.mmap) -> Batch:
-    more: dict[str, Any] = {"progress": area, "hashes": order.hashes, "trace": order.trace}
+    more: dict[str, Any] = {"progress": area, "hashes": order.hashes, "trace": order.trace,
+                            "first_only": order.first_only}  # fmt: skip
     if not order.measure or order.executions == 1:
         return runtime.explore(order.scenario, order.options, order.first_seed, order.executions,
                                milliseconds=order.milliseconds, calibration=order.calibration, **more)  # fmt: skip

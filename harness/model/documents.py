@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SEQUENTIAL, INTERLEAVING, FAULT, WEAK = "single-threaded", "interleaving", "fault", "weak memory"
+CATEGORIES = (SEQUENTIAL, INTERLEAVING, FAULT, WEAK)
+
 _FIELD = re.compile(r"^(\w+): (.+)$", re.MULTILINE)
 _INVARIANT = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A patch of native/defects; `planted`: its suite must find it within the budget. `finds`: kinds of findings."""
+    """A patch of native/defects; `planted`: its suite must find it within the budget. `finds`: kinds of findings.
+
+    `suites`: where it is looked for first, `suite` alone unless the header has a line `Suites`. `category`: the
+    header's `Class`. `layout`: the one in which it shows. `number`: its own in the
+    specification's list, null where it has none.
+    `deferred`: why no schedule can show it, empty where one can.
+    """
 
     name: str
     component: str
@@ -22,6 +31,11 @@ class Defect:
     planted: bool
     origin: str
     purpose: str
+    category: str = INTERLEAVING
+    suites: tuple[str, ...] = ()
+    layout: str = "after"
+    number: int | None = None
+    deferred: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,7 @@ def parse_defect(patch: str) -> Defect:
     Traceback (most recent call last):
     ValueError: the header has no field Name
     """
-    header = dict(_FIELD.findall(patch.partition("\n--- ")[0]))
+    header: dict[str, str] = dict(_FIELD.findall(patch.partition("\n--- ")[0]))
     try:
         return Defect(
             name=header["Name"],
@@ -52,6 +66,11 @@ def parse_defect(patch: str) -> Defect:
             planted=header["Planted"] == "yes",
             origin=header["Origin"],
             purpose=header["Purpose"],
+            category=header["Class"],
+            suites=tuple((header.get("Suites") or header["Suite"]).split(", ")),
+            layout=header.get("Layout", "after"),
+            number=int(header["Gallery"]) if "Gallery" in header else None,
+            deferred=header.get("Deferred", ""),
         )
     except KeyError as error:
         raise ValueError(f"the header has no field {error.args[0]}") from error

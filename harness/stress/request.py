@@ -27,7 +27,8 @@ class RunRequest:
 
     `processes` are independent workers; `shared` > 0 lets so many forked processes share each core. `memory` None: the
     suites' own small cores. `seed` None: drawn. `hang_after`: seconds without progress. `patches` are applied to the
-    C sources before they are built. `faults`: what fails in every execution (harness.model.fault).
+    C sources before they are built. `faults`: what fails in every execution (harness.model.fault). `ops`: about so many
+    operations a thread.
     """
 
     suites: tuple[str, ...] = ()
@@ -44,12 +45,13 @@ class RunRequest:
     hang_after: float = 30.0
     patches: tuple[Path, ...] = ()
     faults: tuple[str, ...] = ()
+    ops: int = Shape().ops
 
     @property
     def shape(self) -> Shape:
         """What is asked of every scenario."""
         return Shape(threads=self.threads, shared=self.shared, layout=self.layout, memory=self.memory,
-                     faults=self.faults)  # fmt: skip
+                     ops=self.ops, faults=self.faults)  # fmt: skip
 
 
 def check(request: RunRequest) -> None:

@@ -36,6 +36,7 @@ class Slot:
         self._next = number  # scenario to go on with
         self._child: Child | None = None
         self._replacing = False
+        self._cpu = 0.0
         if self._pick():
             self._spawn()
 
@@ -53,6 +54,14 @@ class Slot:
     def suite(self) -> str:
         """The suite that it runs, empty between them."""
         return self._suite.name if self._suite else ""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of its process so far; those of processes that have ended are the collector's."""
+        if self._child is None:
+            return 0.0
+        self._cpu = max(self._cpu, self._child.measure()[0])
+        return self._cpu
 
     def step(self, passed: float) -> None:
         """Take what the process has said, and look after it; `passed`: seconds since the last step."""

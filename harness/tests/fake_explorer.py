@@ -79,7 +79,7 @@ class FakeRuntime:
 
     def explore(self, scenario: Scenario, options: Options, first_seed: int, executions: int, *, milliseconds: int = 0,
                 calibration: object = None, progress: Any = None, hashes: bool = False,
-                trace: int = 0) -> Batch:  # fmt: skip
+                trace: int = 0, first_only: bool = False) -> Batch:  # fmt: skip
         what, every = scenario.programs[0][0].name, scenario.programs[0][0].args[0]
         if what == "refused":
             return Batch(BAD_REQUEST, "there is no such strategy")
@@ -100,6 +100,8 @@ class FakeRuntime:
                 time.sleep(SLOW)
             done += 1
             view._struct.executions, view._struct.findings = done, len(found)
+            if found and first_only:
+                break
             if view._struct.stop:
                 status = STOPPED
                 break

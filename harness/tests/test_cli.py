@@ -42,7 +42,8 @@ SECONDS = 600  # far above what any command here takes, the first build included
 SHORTER = {"run": ("--seconds", "2"), "explore": ("--executions", "40"), "bench": ("--rounds", "1", "--seconds", "1"),
            "hunt": ("--seconds", "1"),
            "shrink": ("--seconds", "2", "--times", "1"),
-           "sweep": ("--schedules", "2")}  # fmt: skip
+           "sweep": ("--schedules", "2"),
+           "gallery": ("--replays", "1")}  # fmt: skip
 CODES = {"replay": 1, "shrink": 1}  # their example is a defect's token: seeing it again is exit code 1
 
 FIGURES = SuiteFigures(

@@ -112,6 +112,7 @@ struct la_alloc {
                  * what it alone was told */
     la_sync_wash_fn wash;
     void *wash_arg;
+    _Atomic(int64_t) refused; /* requests that could not be met */
     la_tenant tenants[KV_MAX_TENANT_NUM];
     la_set sets[KV_MAX_TENANT_NUM][LA_CTX_COUNT];
 };

@@ -200,6 +200,16 @@ static LA_RAW void *own_chunk(la_alloc *la, kv_thread *t, la_set *set, kv_label 
     return user;
 }
 
+/* No memory: counted, so that whoever judges knows that want of memory may be why something failed. */
+static void *none(la_alloc *la) {
+    at_add(&la->refused, 1, relaxed);
+    return NULL;
+}
+
+int64_t la_refused(const la_alloc *la) {
+    return at_load(&la->refused, relaxed);
+}
+
 static bool refused(la_alloc *la, kv_label label, size_t n, const char *file, int line) {
     return n > INT64_MAX / 4 ||
            (la->env->fail_alloc != NULL && la->env->fail_alloc(la->env->ctx, label, n, file, line));
@@ -208,16 +218,17 @@ static bool refused(la_alloc *la, kv_label label, size_t n, const char *file, in
 void *la_malloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, la_ctx ctx, kv_label label, size_t n, const char *file,
                    int line) {
     if (tenant >= KV_MAX_TENANT_NUM || refused(la, label, n, file, line)) {
-        return NULL;
+        return none(la);
     }
     char *own = NULL;
     if (la->backing == KV_BACKING_MALLOC && (own = prim_object_alloc(MALLOC_PREFIX + n)) == NULL) {
-        return NULL;
+        return none(la);
     }
     la_set *set = &la->sets[tenant][ctx];
     void *user = la_cost(n) > LA_PAYLOAD ? own_chunk(la, t, set, label, n, own) : place(la, t, set, label, n, own);
     if (user == NULL) {
         prim_object_free(own);
+        return none(la);
     }
     return user;
 }
@@ -291,13 +302,13 @@ LA_RAW void la_object_size(const void *p, size_t *used, size_t *hold) {
 
 void *la_block_alloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, size_t bytes, const char *file, int line) {
     if (tenant >= KV_MAX_TENANT_NUM || refused(la, KV_L_CACHE, bytes, file, line)) {
-        return NULL;
+        return none(la);
     }
     la_set *set = &la->sets[tenant][LA_CTX_CACHE];
     uint64_t hold = la_round(bytes, PRIM_PAGE);
     la_chunk *c = chunk_get(la, t, tenant, LA_CHUNK_CACHE, hold);
     if (c == NULL) {
-        return NULL;
+        return none(la);
     }
     c->n = bytes;
     note_alloc(la, la_payload(c), bytes, KV_L_CACHE);

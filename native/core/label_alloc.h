@@ -111,6 +111,9 @@ void la_block_free(la_alloc *la, void *block);
 /* The allocator's own wash: give runs of free blocks of all contexts back to the system. Bytes given back. */
 uint64_t la_wash(la_alloc *la);
 
+/* Requests since creation that could not be met: limit, source or injected fault. Any thread. */
+int64_t la_refused(const la_alloc *la);
+
 /* Used and hold of one live object (bytes). */
 void la_object_size(const void *p, size_t *used, size_t *hold);
 

@@ -74,7 +74,7 @@ bool kt_index(rw_core *core, const kv_handle *h, uint64_t *idx) {
     return false;
 }
 
-static void look_at_seq(kt_judge *j, kv_handle *h, uint64_t idx) {
+void kt_look_at_seq(kt_judge *j, kv_handle *h, uint64_t idx) {
     _Atomic(int64_t) *memory = &j->core->seq_seen[idx];
     int64_t seen = at_load(memory, acquire), seq = at_load(&h->seq_num, acquire);
     KT_CHECK(j, I8, seq >= seen, "the incarnation of handle %llu fell from %lld to %lld", (unsigned long long)idx,
@@ -145,7 +145,7 @@ static kv_rc walk_array(kt_judge *j) {
         if (h == NULL) {
             continue; /* I1, judged by its own check */
         }
-        look_at_seq(j, h, i);
+        kt_look_at_seq(j, h, i);
         kv_rc rc = hp_protect(&st->hp, j->t, h, &holder);
         if (rc == KV_NO_HAZARD) {
             return rc;

@@ -159,6 +159,7 @@ static void judge_each(places *p) {
         kv_handle *h = ha_at(&st->handles, i);
         uint8_t place = j->core->place[i];
         if (h != NULL) {
+            kt_look_at_seq(j, h, i);
             bool free = at_load(&h->status, relaxed) == KV_FREE;
             KT_CHECK(j, I5, free || at_load(&h->mem_block, relaxed) != NULL, "handle %llu in use has no memory block",
                      (unsigned long long)i);

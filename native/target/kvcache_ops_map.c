@@ -7,7 +7,12 @@ static kv_cache *cache_of(rw_thread *th) {
     return th->judge.core->cache;
 }
 
+/* The pair may need a block, and another for each race that it loses: handles asked for are no longer counted. */
 static void remember(rw_thread *th, int64_t instance, int64_t key) {
+    _Atomic(uint64_t) *wanted = &th->judge.core->wanted;
+    if (at_load(wanted, relaxed) < UINT64_MAX / 2) {
+        at_store(wanted, UINT64_MAX / 2, relaxed);
+    }
     uint32_t i = th->recent_cnt++ % KT_RECENT;
     th->recent[i].instance = instance;
     th->recent[i].key = key;

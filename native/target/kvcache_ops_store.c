@@ -5,22 +5,30 @@ enum {
     KT_BLOCK_MIN = 64,
     KT_BLOCK_MAX = 1 << 30,
     KT_OWN = -1,      /* stands for the instance in a program's own pairs */
+    KT_PATIENCE_US = 500 * 1000, /* half of what the core waits for a supplier */
     KT_OWN_BYTES = 16 /* of their values at least: room for a whole stamp */
 };
 
+static kv_store *store_of_judge(kt_judge *j) {
+    return &j->core->cache->store;
+}
+
 static kv_store *store_of(rw_thread *th) {
-    return &th->judge.core->cache->store;
+    return store_of_judge(&th->judge);
 }
 
 /* ---- Supply ---- */
 
 KT_OP(supply) {
+    kt_judge *j = &th->judge;
     kv_store *st = store_of(th);
     if (arg[0] < 1) {
         return KV_INVALID;
     }
-    if (!st_try_supply(st, th->judge.t, (uint64_t)arg[0])) {
-        return at_load(&st->cur_mb_num, acquire) >= st->max_handles ? KV_NO_HANDLE : KV_NO_MEMORY;
+    if (!st_try_supply(st, j->t, (uint64_t)arg[0])) {
+        bool all = at_load(&st->cur_mb_num, acquire) >= st->max_handles;
+        KT_CHECK(j, L1, all || la_refused(st->la) != 0, "a supply failed with memory to be had and handles left");
+        return all ? KV_NO_HANDLE : KV_NO_MEMORY;
     }
     kt_did_count(th, (int64_t)kt_check_supplied(&th->judge));
     return KV_OK;
@@ -82,12 +90,23 @@ KT_OP(mb_info) {
 
 /* ---- Blocks of one's own ---- */
 
+/* Until more handles were asked for than there are, each allocation gets one: those that a supplier still pushes are
+ * waited for (W2). Not judged when memory was short, or when a supplier may have been taken for dead. */
+static void judge_want(kt_judge *j, uint64_t us) {
+    kv_store *st = store_of_judge(j);
+    uint64_t wanted = at_load(&j->core->wanted, relaxed); /* now: others may have taken all since this one began */
+    KT_CHECK(j, L1, wanted > st->max_handles || us >= KT_PATIENCE_US || la_refused(st->la) != 0,
+             "no handle was found, but only %llu of %llu were ever asked for", (unsigned long long)wanted,
+             (unsigned long long)st->max_handles);
+}
+
 /* The same handle in two threads' hands shows here, before it does harm. */
 static void enter_owner(rw_thread *th, kt_mb *mb) {
     kt_judge *j = &th->judge;
     uint64_t idx = ha_index(&store_of(th)->handles, mb->handle);
     int32_t nobody = 0;
     mb->owned = at_cas(&j->core->owner[idx], &nobody, j->tid + 2, relaxed, relaxed);
+    kt_look_at_seq(j, mb->handle, idx);
     KT_CHECK(j, I4, mb->owned, "handle %llu was handed out while thread %d has it", (unsigned long long)idx,
              nobody - 2);
     kt_did_handle(th, RW_D_TAKE, idx);
@@ -104,12 +123,17 @@ KT_OP(alloc_mb) {
         return KV_BAD_STATE;
     }
     kv_handle *h;
+    uint64_t began = kv_now_us(&j->core->env);
+    at_add(&j->core->wanted, 1, relaxed);
     /* Of no instance, in either layout: before, such a block is the server's own. */
     kv_rc rc = st_alloc_mbhandle(store_of(th), j->t, NULL, (kv_policy)arg[0], (uint64_t)arg[1], &h);
+    if (rc == KV_NO_HANDLE) {
+        judge_want(j, kv_now_us(&j->core->env) - began);
+    }
     if (rc != KV_OK) {
         return rc;
     }
-    *mb = (kt_mb){.handle = h, .first_stamp = th->stamp + 1};
+    *mb = (kt_mb){.handle = h, .first_stamp = th->stamp + 1, .seq = at_load(&h->seq_num, acquire)};
     enter_owner(th, mb);
     KT_CHECK(j, I5, at_load(&h->mem_block, acquire) != NULL, "a block was handed out without memory");
     return KV_OK;
@@ -152,7 +176,11 @@ static bool pair_whole(const kt_mb *mb, uint32_t i, const kv_pair *pair) {
 
 /* No pair of such a block was ever in the map, so whatever is counted or scored there was meant for another
  * incarnation of the handle (W17). */
-static void verify_untouched(kt_judge *j, const kv_handle *h) {
+static void verify_untouched(kt_judge *j, const kt_mb *mb) {
+    const kv_handle *h = mb->handle;
+    int64_t seq = at_load(&h->seq_num, acquire);
+    KT_CHECK(j, I8, seq == mb->seq, "a block in a thread's hands was incarnation %lld and is %lld", (long long)mb->seq,
+             (long long)seq);
     double score = double_of_bits(at_load(&h->score, relaxed));
     int64_t pairs = at_load(&h->kv_cnt, relaxed), gets = at_load(&h->get_cnt, relaxed);
     KT_CHECK(j, I8, score == 0 && pairs == 0 && gets == 0 && at_load(&h->recent_get_cnt, relaxed) == 0,
@@ -166,7 +194,7 @@ static void verify_mb(rw_thread *th, const kt_mb *mb) {
     if (!KT_CHECK(j, I5, block != NULL, "a USING block lost its memory")) {
         return;
     }
-    verify_untouched(j, mb->handle);
+    verify_untouched(j, mb);
     uint64_t at = 0;
     for (uint32_t i = 0; i < mb->pairs; i++) {
         const kv_pair *pair = (const kv_pair *)(const void *)((const char *)(block + 1) + at);
@@ -204,6 +232,7 @@ kv_rc kt_free_mb(rw_thread *th, kt_mb *mb) {
     st_set_full(st, h, 0);
     if (rc == KV_OK) {
         (void)st_retire(st, h);
+        kt_look_at_seq(j, h, ha_index(&st->handles, h));
         hp_release(&st->hp, j->t, &holder);
     }
     return rc; /* without a hazard pointer it is FULL, of score 0: the next wash takes it */

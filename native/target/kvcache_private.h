@@ -11,7 +11,7 @@
 #include "../core/kv_cache.h"
 #include "target.h"
 
-/* ---- Invariants: the table of docs/invariants.md, by the specification's names; C1, F1, F2 and H1 are ours ---- */
+/* ---- Invariants: the table of docs/invariants.md, by the specification's names; L1, C1, F1, F2 and H1 are ours ---- */
 
 /* clang-format off */
 #define KT_INVARIANTS(X)                                                                                               \
@@ -49,6 +49,8 @@
     X(Q8, RW_DESTROYED, "After destruction every label is 0 but for the facade and the contexts still attached.")      \
     X(Q9, RW_QUIESCENT, "Counts of what waits are the lengths of the lists it waits in.")                              \
     X(Q10, RW_QUIESCENT, "The wash label at rest is its resident part.")                                               \
+    X(L1, RW_INSTANT,                                                                                                  \
+      "While memory was never short, a supply fails only at the maximum, an allocation only when none is left.")       \
     X(C1, RW_INSTANT, "An operation ends with one of the codes that its contract names.")                              \
     X(F1, RW_INSTANT, "An operation in which an allocation has failed says so, unless a declared scope forgives it.")  \
     X(F2, RW_QUIESCENT,                                                                                                \
@@ -100,6 +102,7 @@ struct rw_core {
     _Atomic(uintptr_t) *block_seen; /* by block */
     _Atomic(int64_t) *seq_seen;     /* by handle */
     _Atomic(int32_t) *owner;        /* by handle: 2 + thread whose slot has it */
+    _Atomic(uint64_t) wanted;       /* handles that operations may have asked for, at most */
     /* Scratch at quiescence, under the lock. */
     uint32_t *nodes_of; /* by handle */
     uint8_t *place;     /* by handle */
@@ -159,6 +162,7 @@ bool kt_filled(const void *p, size_t n, uint64_t seed);
 uint64_t kt_check_supplied(kt_judge *j);      /* I1, I3; the count that was read */
 void kt_check_pointers(kt_judge *j);          /* I2 */
 kv_rc kt_check_handles(kt_judge *j);          /* I5, I7, I8, I11. KV_OK, KV_NO_HAZARD (ended early) */
+void kt_look_at_seq(kt_judge *j, kv_handle *h, uint64_t idx); /* I8, and remembers the incarnation */
 void kt_check_accounts(kt_judge *j);          /* I9 */
 void kt_check_instant(kt_judge *j);           /* all of them, and a part of the chains */
 int64_t kt_check(rw_core *core, int32_t when);
@@ -209,6 +213,7 @@ typedef struct kt_mb { /* a USING block whose only user this thread is */
     bool owned;        /* entered in the core's table of owners */
     uint64_t first_stamp;
     uint32_t pairs;
+    int64_t seq; /* its incarnation */
 } kt_mb;
 
 typedef struct kt_object { /* of the node allocator or the label allocator */
