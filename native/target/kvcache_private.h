@@ -50,6 +50,7 @@
     X(Q9, RW_QUIESCENT, "Counts of what waits are the lengths of the lists it waits in.")                              \
     X(Q10, RW_QUIESCENT, "The wash label at rest is its resident part.")                                               \
     X(C1, RW_INSTANT, "An operation ends with one of the codes that its contract names.")                              \
+    X(C2, RW_INSTANT, "What a program says must be so is so: an operation succeeds, a figure keeps its bounds.")       \
     X(H1, RW_INSTANT, "What is freed is a live object, and nobody else has written to it or to its ends.")
 /* clang-format on */
 
@@ -211,6 +212,7 @@ struct rw_thread {
     kt_hold holds[KT_SLOTS];
     kt_mb mbs[KT_SLOTS];
     kt_object nodes[KT_SLOTS], objects[KT_SLOTS];
+    bool must; /* the next operation has to succeed (C2) */
     bool version_held;
     uint32_t version; /* its slot */
     uint32_t note_cnt;
@@ -228,7 +230,7 @@ void kt_detach(rw_thread *th);
 
 /* kvcache_ops.c */
 int64_t kt_run(rw_thread *th, const rw_op *op);
-void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc); /* C1, I13 */
+void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc, bool must); /* C1, C2, I13 */
 /* (cache, tenant) of an instance's number; false: it is none. */
 bool kt_instance(rw_thread *th, int64_t instance, uint32_t *cache, uint32_t *tenant);
 static inline bool kt_slot_ok(int64_t slot) {
