@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from harness.explore.exhaustive import SMALL
-from harness.model.layout import AFTER
+from harness.model.layout import AFTER, BEFORE
 from harness.model.scenario import Op, Program, Scenario
 from harness.model.suite import Shape, Suite
 
@@ -22,7 +22,10 @@ _MUST = Op("must")
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """A scenario. `patch` is the source's form, below native; `kinds`: what is found on it (empty: nothing is)."""
+    """A scenario. `patch` is the source's form, below native; `kinds`: what is found on it (empty: nothing is).
+
+    `enough`: no more executions are needed, for one thread has one order. `step_bound`: as in Options, for a livelock.
+    """
 
     purpose: str
     programs: tuple[Program, ...]
@@ -30,6 +33,8 @@ class Weakness:
     setup: Program = ()
     params: Mapping[str, int] = field(default_factory=dict)
     patch: str = ""
+    enough: int = 1 << 62
+    step_bound: int = 0
 
 
 def _put(key: int, size: int = _ONE_A_BLOCK) -> Op:
@@ -73,13 +78,13 @@ WEAKNESSES: dict[str, Weakness] = {
         setup=(_put(1), _put(2), _put(3)), params={"max_handles": 3}, patch=_upstream(4),
     ),
     "W5": Weakness(
-        "A wash of one block has chosen the coldest when that is washed and its handle gets a warm key's new pair.",
+        "A wash of one block has chosen the coldest when that is washed and its handle gets a warm pair.",
         (
-            (Op("wash", (1024,)), _MUST, _get(4)),  # two blocks stay colder than those of key 4, the old and the new
-            (Op("sync_wash", (1,)), Op("purge"), _put(4), _put(6)),
+            (Op("wash", (1024,)),),  # a sync wash takes two at most, so one of the three cold blocks is always there
+            (Op("sync_wash", (1,)), Op("purge"), _put(4), _put(6), *((Op("erase", (0, 9)),) * 10), _MUST, _get(4)),
         ), _BROKEN,
-        setup=(*map(_put, range(1, 6)), _get(1), _get(2), _get(3), *((_get(4), _get(5)) * 3), Op("refresh_score")),
-        params={"supply_num": 5}, patch=_upstream(5),
+        setup=(*map(_put, (1, 2, 3, 5)), *map(_get, (1, 2, 3, 5, 5, 5, 5)), Op("refresh_score")),
+        params={"supply_num": 4}, patch=_upstream(5),
     ),
     "W6": Weakness(
         "Two threads wash the list's blocks while handles come back into it.",
@@ -98,7 +103,7 @@ WEAKNESSES: dict[str, Weakness] = {
         "A thread whose pins use up the hazard pointers, with no memory for another, cleans the map.",
         ((_put(1, 16), Op("get_hold", (0, 0, 1)), *_FULL, *(Op("get_hold", (slot, 0, 1)) for slot in range(1, 8)),
           Op("clean_garbage")),), frozenset({"livelock"}), params={"hp_per_block": 1, "hp_cache": 1},
-        patch=_upstream(9),
+        patch=_upstream(9), enough=10, step_bound=20_000,
     ),
     "W10": Weakness(
         "A pair is read while its block is retired and freed.",
@@ -116,7 +121,7 @@ WEAKNESSES: dict[str, Weakness] = {
     "W14": Weakness(
         "A wash of less than a block publishes what could be washed, as any other wash does.",
         ((Op("wash", (1,)), Op("figure", (1, 1, 1 << 30))),), frozenset(),
-        setup=(_put(1), _put(2), _get(1), Op("refresh_score")),
+        setup=(_put(1), _put(2), _get(1), Op("refresh_score")), enough=10,
     ),
     "W16": Weakness(
         "A pin is shared by a second holder while its block is being retired.",
@@ -130,7 +135,7 @@ WEAKNESSES: dict[str, Weakness] = {
     ),
     "W18": Weakness(
         "A pair is put into a block whose handle has been retired 2^31 times.",
-        ((_put(1, 16), _MUST, _get(1)),), _BROKEN, patch=_upstream(18),
+        ((_put(1, 16), _MUST, _get(1)),), _BROKEN, patch=_upstream(18), enough=10,
     ),
     "W19": Weakness(
         "With reference counts a protection fails just when the block's last other count goes.",
@@ -146,6 +151,11 @@ WEAKNESSES: dict[str, Weakness] = {
         "A pair is replaced by a newer one while another thread looks for it: it is there all the time.",
         ((_MUST, _get(1)), (_put(1, 16),)), _BROKEN, setup=(_put(1, 16), _put(2, 16)),  # both in bucket 0 of five
         patch=_upstream(21),
+    ),
+    "W22": Weakness(
+        "A flush gives back the last block of an instance that is being dropped.",
+        ((Op("flush", (0,)),), (Op("drop_instance", (0,)), Op("drop_instance", (0,)))), _FREED,
+        setup=(_put(1), _put(2)), params=BEFORE.params(), patch=_upstream(22),
     ),
 }  # fmt: skip
 """By the numbers of the specification's chapter 8; from 21 on ours. W7, W13 and W15 are no searches: see the tests."""

@@ -37,7 +37,15 @@ TO_ITS_END = 0  # of a leg
 
 def explored(name: str, patches: tuple[Path, ...], store: Path, executions: int) -> tuple[Finding, ...]:
     """Return what a weakness's scenario shows."""
-    request = ExploreRequest(suites=(f"weakness-{name}",), executions=executions, seed=1, store=store, patches=patches)
+    weakness = WEAKNESSES[name]
+    request = ExploreRequest(
+        suites=(f"weakness-{name}",),
+        executions=min(executions, weakness.enough),
+        options=Options(check_every=256, step_bound=weakness.step_bound),
+        seed=1,
+        store=store,
+        patches=patches,
+    )
     result = explore(request, lambda _: None, lambda _: None)
     assert result.canary
     return tuple(result.findings)
