@@ -388,8 +388,7 @@ int main(void) {
         cmocka_unit_test(test_i1),  cmocka_unit_test(test_i2),  cmocka_unit_test(test_i3),  cmocka_unit_test(test_i4),
         cmocka_unit_test(test_i5),  cmocka_unit_test(test_i6),  cmocka_unit_test(test_i7),  cmocka_unit_test(test_i8),
         cmocka_unit_test(test_i9),  cmocka_unit_test(test_i10), cmocka_unit_test(test_i11), cmocka_unit_test(test_i12),
-        cmocka_unit_test(test_i13), cmocka_unit_test(test_c1),
-        cmocka_unit_test(test_c2),  cmocka_unit_test(test_h1),
+        cmocka_unit_test(test_i13), cmocka_unit_test(test_c1),  cmocka_unit_test(test_c2),  cmocka_unit_test(test_h1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
