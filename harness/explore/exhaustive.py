@@ -13,7 +13,7 @@ from harness.model.scenario import Op, Program, Scenario
 from harness.model.suite import Shape, Suite
 
 _MIB = 1 << 20
-_SMALL = {  # the smallest that each part allows: what one thread does before and after adds no schedule, but time
+SMALL = {  # the smallest that each part allows: what one thread does before and after adds no schedule, but time
     "memory_limit": 64 * _MIB, "max_cache_size": 64 * _MIB, "max_threads": 16, "qclock_slots": 64, "hv_slots": 4,
     "max_handles": 12, "handles_per_block": 3, "supply_num": 3, "retire_limit": 1, "wash_retire_limit": 1,
     "station_slots": 1, "block_size": 1024, "bucket_num": 5, "bucket_size": 2, "lock_stripes": 1, "hv_waiting": 1,
@@ -50,7 +50,7 @@ _SCENARIOS: dict[str, tuple[str, Program, tuple[Program, ...]]] = {
 def generate(name: str, seed: int, shape: Shape) -> Scenario:
     """Return a named scenario: only the layout is the caller's."""
     _, setup, programs = _SCENARIOS[name]
-    params = {**_SMALL, **(shape.layout or AFTER).params()}
+    params = {**SMALL, **(shape.layout or AFTER).params()}
     return Scenario(suite=name, seed=seed, target="kvcache", params=params, programs=programs, setup=setup)
 
 

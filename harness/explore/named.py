@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.explore.exhaustive import EXHAUSTIVE
+from harness.explore.weaknesses import SUITES
 from harness.explore.workloads import WORKLOADS
 
-NAMED = {**WORKLOADS, **EXHAUSTIVE}
+NAMED = {**WORKLOADS, **EXHAUSTIVE, **SUITES}

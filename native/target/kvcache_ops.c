@@ -37,16 +37,27 @@ bool kt_instance(rw_thread *th, int64_t instance, uint32_t *cache, uint32_t *ten
     return true;
 }
 
-void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc) {
+void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc, bool must) {
     const char *name = kt_ops[op].name;
     bool known = (unsigned)rc < KV_RC_COUNT;
     KT_CHECK(j, C1, known && (calls[op].codes & 1u << rc) != 0, "%s ended as %s, which its contract doesn't name", name,
              known ? kv_rc_names[rc] : "no code");
+    if (must) {
+        KT_CHECK(j, C2, rc == KV_OK, "%s ended as %s, but the program says that it must succeed", name,
+                 known ? kv_rc_names[rc] : "no code");
+    }
     /* Raised by every bucket lock and every section, so that nothing washes there: a lock or section that an operation
      * leaves behind shows here, long before somebody else waits for it. */
     if (!KT_CHECK(j, I13, j->t->no_wash == 0, "%s returned inside %u locks or sections", name, j->t->no_wash)) {
         j->t->no_wash = 0; /* said once, not after every operation to come */
     }
+}
+
+/* For scenarios made by hand: their author knows what chance can't change. */
+KT_OP(must) {
+    (void)arg;
+    th->must = true;
+    return KV_OK;
 }
 
 int64_t kt_run(rw_thread *th, const rw_op *op) {
@@ -58,11 +69,13 @@ int64_t kt_run(rw_thread *th, const rw_op *op) {
     th->deed.model = RW_M_NONE;
     th->deed.evicts = 0;
     kt_fault_begin(&th->judge);
+    bool must = th->must;
+    th->must = false;
     kv_rc rc = calls[op->code].fn(th, op->arg);
     if (th->judge.t->washes != washes) { /* memory was short, and an allocation has washed for it */
         th->deed.evicts = 1;
     }
-    kt_judge_end(&th->judge, op->code, rc);
+    kt_judge_end(&th->judge, op->code, rc, must);
     kt_fault_end(&th->judge, kt_ops[op->code].name, rc);
     return th->judge.found == found ? (int64_t)rc : -1;
 }

@@ -68,7 +68,10 @@
       "Allocate and fill an object under the label USER (13).", 3, "slot", "label", "bytes")                           \
     X(la_free, B(BAD_STATE), "Verify an object of the label allocator and free it.", 1, "slot")                        \
     X(set_limit, 0, "Set the server tenant's limit; 0: none.", 1, "bytes")                                             \
-    X(read_accounts, 0, "Read and judge the account of every label.", 0, NULL)
+    X(read_accounts, 0, "Read and judge the account of every label.", 0, NULL)                                         \
+    X(must, 0, "Say of this thread's next operation that it must succeed.", 0, NULL)                                   \
+    X(figure, 0, "Compare a figure (0: handles supplied, 1: bytes said to be washable) with its bounds.", 3,           \
+      "figure", "least", "most")
 /* clang-format on */
 
 #define KT_NUMBER(name, ...) KT_NO_##name,

@@ -54,3 +54,18 @@ KT_OP(set_hold_size) {
     wash_set_hold_size(th->judge.core->cache->wash, (uint32_t)arg[0], (uint64_t)arg[1]);
     return KV_OK;
 }
+
+KT_OP(figure) {
+    int64_t value;
+    if (arg[0] == 0) {
+        value = (int64_t)at_load(&store_of(th)->cur_mb_num, acquire);
+    } else if (arg[0] == 1) {
+        value = wash_washable(th->judge.core->cache->wash, 0);
+    } else {
+        return KV_INVALID;
+    }
+    KT_CHECK(&th->judge, C2, value >= arg[1] && value <= arg[2], "%s %lld, must be from %lld to %lld",
+             arg[0] == 0 ? "the handles supplied are" : "the bytes said to be washable are", (long long)value,
+             (long long)arg[1], (long long)arg[2]);
+    return KV_OK;
+}

@@ -55,6 +55,7 @@
     X(F1, RW_INSTANT, "An operation in which an allocation has failed says so, unless a declared scope forgives it.")  \
     X(F2, RW_QUIESCENT,                                                                                                \
       "Once no allocation fails any more, every handle can be had, and every pair put can be got.")                    \
+    X(C2, RW_INSTANT, "What a program says must be so is so: an operation succeeds, a figure keeps its bounds.")       \
     X(H1, RW_INSTANT, "What is freed is a live object, and nobody else has written to it or to its ends.")
 /* clang-format on */
 
@@ -234,6 +235,7 @@ struct rw_thread {
     kt_hold holds[KT_SLOTS];
     kt_mb mbs[KT_SLOTS];
     kt_object nodes[KT_SLOTS], objects[KT_SLOTS];
+    bool must; /* the next operation has to succeed (C2) */
     bool version_held;
     uint32_t version; /* its slot */
     uint32_t note_cnt;
@@ -259,7 +261,7 @@ void kt_did_clear(rw_thread *th, kv_rc rc, int64_t cache, int64_t tenant);
 void kt_did_evict(rw_thread *th);
 void kt_did_handle(rw_thread *th, int32_t action, uint64_t handle);
 void kt_did_count(rw_thread *th, int64_t supplied);
-void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc); /* C1, I13 */
+void kt_judge_end(kt_judge *j, int32_t op, kv_rc rc, bool must); /* C1, C2, I13 */
 /* (cache, tenant) of an instance's number; false: it is none. */
 bool kt_instance(rw_thread *th, int64_t instance, uint32_t *cache, uint32_t *tenant);
 static inline bool kt_slot_ok(int64_t slot) {

@@ -336,11 +336,32 @@ static void test_c1(void **state) {
     (void)state;
     tx y, *x = &y;
     tx_open(x, TX_AFTER);
-    kt_judge_end(&x->th->judge, tx_code(x, "get"), KV_NOT_FOUND);
+    kt_judge_end(&x->th->judge, tx_code(x, "get"), KV_NOT_FOUND, false);
     tx_clean(x, 0);
-    kt_judge_end(&x->th->judge, tx_code(x, "get"), KV_EXISTS);
-    kt_judge_end(&x->th->judge, tx_code(x, "purge"), KV_RC_COUNT);
+    kt_judge_end(&x->th->judge, tx_code(x, "get"), KV_EXISTS, false);
+    kt_judge_end(&x->th->judge, tx_code(x, "purge"), KV_RC_COUNT, false);
     tx_only(x, "C1");
+    tx_drop(x);
+}
+
+static void test_c2(void **state) {
+    (void)state;
+    tx y, *x = &y;
+    tx_open(x, TX_AFTER);
+    assert_int_equal(RUN2("get", 0, 1), KV_NOT_FOUND); /* only what must be so is judged */
+    assert_int_equal(RUN0("must"), KV_OK);
+    assert_int_equal(RUN0("purge"), KV_OK);
+    assert_int_equal(RUN2("get", 0, 1), KV_NOT_FOUND); /* and only the next one */
+    int64_t supplied = (int64_t)at_load(&x->st->cur_mb_num, acquire);
+    assert_int_equal(RUN3("figure", 0, supplied, supplied), KV_OK);
+    assert_int_equal(RUN3("figure", 1, 0, 0), KV_OK);
+    assert_int_equal(RUN3("figure", 2, 0, 0), KV_INVALID);
+    tx_clean(x, 0);
+    assert_int_equal(RUN0("must"), KV_OK);
+    assert_int_equal(RUN2("get", 0, 1), -1);
+    tx_only(x, "C2");
+    assert_int_equal(RUN3("figure", 0, supplied + 1, supplied + 1), -1);
+    assert_int_equal(RUN3("figure", 1, 1, 9), -1);
     tx_drop(x);
 }
 
@@ -367,7 +388,7 @@ int main(void) {
         cmocka_unit_test(test_i1),  cmocka_unit_test(test_i2),  cmocka_unit_test(test_i3),  cmocka_unit_test(test_i4),
         cmocka_unit_test(test_i5),  cmocka_unit_test(test_i6),  cmocka_unit_test(test_i7),  cmocka_unit_test(test_i8),
         cmocka_unit_test(test_i9),  cmocka_unit_test(test_i10), cmocka_unit_test(test_i11), cmocka_unit_test(test_i12),
-        cmocka_unit_test(test_i13), cmocka_unit_test(test_c1),  cmocka_unit_test(test_h1),
+        cmocka_unit_test(test_i13), cmocka_unit_test(test_c1),  cmocka_unit_test(test_c2),  cmocka_unit_test(test_h1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
