@@ -1,4 +1,6 @@
 /* Workload B on real threads: what the scheduled runtime's executions of it are compared with. */
+#include <stdlib.h>
+
 #include "../workload/workload.h"
 #include "bench.h"
 
