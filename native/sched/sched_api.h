@@ -187,7 +187,7 @@ enum {
     RS_FAIL_ALLOC = 512, /* malloc, and what the target can make fail, may fail (a choice) */
     RS_ATTACHED =
         1024, /* threads are attached before the first of them runs: their orders of attaching are no choices */
-    RS_HISTORY = 2048 /* record histories and look for an order of each; adds no point and no choice */
+    RS_HISTORY = 2048, /* record histories and look for an order of each; adds no point and no choice */
     RS_TRACE_ALL = 65536 /* with `events`: note what is no point too (RS_E_...); changes nothing else */
 };
 

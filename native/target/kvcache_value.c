@@ -1,7 +1,7 @@
 /* Keys and values built from integers, so that whoever reads one can tell whose it is and whether it is whole. */
 #include "kvcache_private.h"
 
-enum { KT_STAMP_BYTES = 8, KT_WHOLE = 64 << 10, KT_STRIDE = 4096 };
+enum { KT_STAMP_BYTES = 8, KT_WORDS = 256, KT_MARKS = 1024 };
 
 /* The finisher of SplitMix64 (Steele, Lea, Flood). */
 static uint64_t mix(uint64_t x) {
@@ -33,6 +33,12 @@ static uint64_t seed_of(uint64_t name, uint64_t stamp, uint32_t len) {
     return mix(name + mix(stamp + ((uint64_t)len << 32)));
 }
 
+/* Words of a long value lie so far apart that there are about KT_WORDS of them: instrumented accesses take time. */
+static size_t step_of(size_t len) {
+    return (len / (KT_WORDS * sizeof(uint64_t)) + 1) * sizeof(uint64_t);
+}
+
+/* A built-in copy, which the compiler turns into one access, instrumented like any other. */
 void kt_make_value(void *out, uint32_t len, uint64_t name, uint64_t stamp) {
     char *at = out, *end = at + len;
     uint32_t head = stamp_bytes(len);
@@ -40,10 +46,11 @@ void kt_make_value(void *out, uint32_t len, uint64_t name, uint64_t stamp) {
     memcpy(at, &stamp, head);
     memcpy(&kept, at, head);
     uint64_t seed = seed_of(name, kept, len);
-    for (at += head; at + sizeof word <= end; at += sizeof word) {
+    for (at += head; at + sizeof word <= end; at += step_of(len)) {
         word = word_at(seed, i++);
-        memcpy(at, &word, sizeof word);
+        __builtin_memcpy(at, &word, sizeof word);
     }
+    at = at < end ? at : end;
     word = word_at(seed, i);
     memcpy(at, &word, (size_t)(end - at));
 }
@@ -55,26 +62,22 @@ bool kt_value_is(const void *value, uint32_t len, uint64_t name, uint64_t *stamp
     memcpy(&kept, at, head);
     *stamp = kept;
     uint64_t seed = seed_of(name, kept, len);
-    for (at += head; at + sizeof word <= end; at += sizeof word) {
-        memcpy(&word, at, sizeof word);
+    for (at += head; at + sizeof word <= end; at += step_of(len)) {
+        __builtin_memcpy(&word, at, sizeof word);
         if (word != word_at(seed, i++)) {
             return false;
         }
     }
+    at = at < end ? at : end;
     word = word_at(seed, i);
     return memcmp(at, &word, (size_t)(end - at)) == 0;
 }
 
-int64_t kt_value_number(uint32_t len, uint64_t stamp) {
-    uint64_t kept = 0;
-    memcpy(&kept, &stamp, stamp_bytes(len));
-    return (int64_t)(kept ^ (uint64_t)len << 40); /* stamps have a thread's number above 32 bits, in 8 */
-}
-
 /* ---- Any memory ---- */
 
+/* Short memory is marked whole, longer one at as many places: what others write there overlaps many or its ends. */
 static size_t stride_of(size_t n) {
-    return n <= KT_WHOLE ? 1 : KT_STRIDE;
+    return (n + KT_MARKS - 1) / KT_MARKS;
 }
 
 static unsigned char byte_at(uint64_t seed, size_t i) {
