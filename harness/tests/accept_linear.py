@@ -52,9 +52,9 @@ def test_twenty_thousand_small_histories_are_judged_as_by_the_reference(checker:
 @pytest.mark.parametrize("threads", [2, 8, 12])
 def test_ten_thousand_operations(checker: Checker, threads: int, keys: int, wrong: bool) -> None:
     history = long_history(seed=threads, length=LONG, threads=threads, keys=keys, wrong=wrong)
-    began = time.perf_counter()
+    began = time.process_time()
     verdict = checker.check(history)
-    assert time.perf_counter() - began <= SECONDS
+    assert time.process_time() - began <= SECONDS
     assert verdict.verdict == (VIOLATED if wrong else LINEARIZABLE)
 
 

@@ -100,6 +100,16 @@ def test_an_allocation_that_washed_may_have_evicted(runtime: Runtime) -> None:
     assert checker.check(steady).verdict == VIOLATED
 
 
+def test_what_the_set_up_holds_goes_back_with_it(runtime: Runtime) -> None:
+    """No operation tells that; its handle is taken again all the same."""
+    take = tuple(Op("alloc_mb", (0, 1024, slot)) for slot in range(4))
+    batch = runtime.explore(small((Op("reclaim"), Op("purge"), *take), setup=take[:1]), JUDGED, 1, 1, history=True)
+    before, *after = (done.deed for done in batch.history if done.name == "alloc_mb")
+    assert before.model == ""
+    assert (0, 0, 0) in {deed.object for deed in after if deed.action == "take"}
+    assert batch.observations == ()
+
+
 def test_recording_is_not_noticed(runtime: Runtime) -> None:
     scenario = supply.SUITE.generate(5, Shape(threads=3, ops=6))
     for plain in (False, True):
