@@ -14,7 +14,6 @@ from harness.shrink.case import (
     into_setup,
     joined,
     only_operations,
-    operations,
     places,
     with_arguments,
 )
@@ -98,7 +97,7 @@ def before(shrinker: Shrinker) -> None:
     thread = 0
     while thread < len(shrinker.best.scenario.programs):
         scenario = shrinker.best.scenario
-        if len(scenario.setup) >= MAX_SETUP or operations(scenario) < 2:
+        if len(scenario.setup) >= MAX_SETUP:
             return
         moved, numbers = _moves(scenario, [place for place in places(scenario) if place != (thread, 0)])
         if not shrinker.consider(into_setup(scenario, thread), None, moved, numbers):

@@ -47,7 +47,7 @@ class Shrinker:
         effort = self.effort if most is None else min(most, self.effort)
         key = (scenario.digest, options)
         if self._failed.get(key, -1) >= effort or not scenario.programs:
-            return False
+            return False  # at least one operation is left to be counted
         case = self._found(scenario, options, effort, moved, threads)
         if case is None or (work is not None and case.work > work) or self._slips(case):
             self._failed[key] = effort

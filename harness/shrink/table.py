@@ -75,6 +75,8 @@ def _where(row: Row) -> str:
 
 def _after(story: Story) -> list[str]:
     lines = [f"=> {story.end}", f"   noticed at step {story.step} by {story.noticed}"]
+    if len(story.scenario.programs) == 1:
+        lines.append("   one thread is enough: this is no race")
     if story.words:
         lines += _wrapped("   words: ", [f"{name} at {address:#x}" for name, address in story.words.items()])
     return [*lines, "   > marks where another thread goes on, ! where it went wrong"]

@@ -158,3 +158,5 @@ def test_a_long_configuration_is_broken_into_lines() -> None:
     assert all(len(line) <= 100 for line in text.splitlines())
     assert "parameter_00 0, parameter_01 1" in text
     assert "thread 0: nothing" in text
+    assert "one thread is enough: this is no race" in text
+    assert "one thread is enough" not in GOLDEN
