@@ -84,7 +84,7 @@ PLANTED: dict[str, list[list[tuple[str, int]]]] = {
     "hang": [[("stand_still", 0)]],
 }
 STEPS = 2000
-HANG = 3.0
+HANG = 2.0
 
 
 def misuse_patch(folder: Path) -> Path:
@@ -144,6 +144,7 @@ def misuse(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return get_build("sched", (misuse_patch(tmp_path_factory.mktemp("patch")),))
 
 
+@pytest.mark.soak  # a build of its own; with a runtime that is none test_explore does the same each time
 def test_each_kind_is_printed_parsed_and_replayed(
     misuse: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +152,7 @@ def test_each_kind_is_printed_parsed_and_replayed(
     monkeypatch.setattr("harness.generate.discover", lambda: {one.name: one for one in suites})
     launch = exploring(misuse)
     options = Options(step_bound=STEPS)
-    request = ExploreRequest(tuple(PLANTED), 60 * len(PLANTED), options=options, store=tmp_path, hang_after=HANG)
+    request = ExploreRequest(tuple(PLANTED), 30 * len(PLANTED), options=options, store=tmp_path, hang_after=HANG)
     monkeypatch.setattr("harness.explore.campaign.MAX_DEATHS", 1)  # one hang is enough
     result = explore_with(launch, request, suites, 7, lambda _: None)
     seen = {finding.suite: finding for finding in result.findings if finding.kind == finding.suite.partition(",")[0]}
