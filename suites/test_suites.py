@@ -6,15 +6,13 @@ A worker that crashes or hangs is a finding like any other, so a test ends whate
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from racewash import AFTER, BEFORE, Finding, Layout, RunRequest, Suite, parse_layout, run
+import racewash
+from racewash import AFTER, BEFORE, Layout, RunResult, Suite, parse_layout
 from suites import accounting, expansion, frees, instances, processes, supply, wash
 from suites import map as map_suite
 
@@ -41,36 +39,30 @@ def drawn(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]
     )
 
 
-def found(suite: Suite, seed: int, layout: Layout, seconds: float = SECONDS, **more: Any) -> list[Finding]:
-    """Run one suite; check that it really ran and that its invariants were judged."""
-    with TemporaryDirectory(prefix="racewash-test-") as store:
-        request = RunRequest(suites=(suite.name,), seconds=seconds, seed=seed, layout=layout, store=Path(store), **more)
-        result = run(request, lambda *_: None)
-    if result.interrupted:
-        raise KeyboardInterrupt  # the run took the signal, which was meant for the tests
-    [figures] = result.suites
-    if not result.findings:
-        assert figures.executions > 0
-        assert figures.operations > 0
-        unjudged = [name for name in suite.invariants if not figures.invariants.get(name)]
-        assert not unjudged, f"{suite.name} names invariants that nothing judged: {unjudged}"
-    return list(result.findings)
+def judged(suite: Suite, outcome: RunResult) -> None:
+    """The suite really ran, and each invariant that it names was judged."""
+    [figures] = outcome.suites
+    assert figures.operations > 0
+    unjudged = [name for name in suite.invariants if not figures.invariants.get(name)]
+    assert not unjudged, f"{suite.name} names invariants that nothing judged: {unjudged}"
 
 
 @pytest.mark.contract
 @each_suite
 @drawn(3)
 @given(seed=seeds, layout=layouts, threads=st.sampled_from([2, 4, 9]))
-def test_threads(suite: Suite, seed: int, layout: Layout, threads: int) -> None:
-    assert found(suite, seed, layout, threads=threads) == []
+@racewash.stress(seconds=SECONDS)
+def test_threads(suite: Suite, seed: int, layout: Layout, threads: int, outcome: RunResult) -> None:
+    judged(suite, outcome)
 
 
 @pytest.mark.contract
 @each_suite
 @drawn(2)
-@given(seed=seeds, layout=layouts, count=st.sampled_from([2, 3]))
-def test_forked_processes_on_one_core(suite: Suite, seed: int, layout: Layout, count: int) -> None:
-    assert found(suite, seed, layout, threads=4, shared=count) == []
+@given(seed=seeds, layout=layouts, shared=st.sampled_from([2, 3]))
+@racewash.stress(seconds=SECONDS)
+def test_forked_processes_on_one_core(suite: Suite, seed: int, layout: Layout, shared: int, outcome: RunResult) -> None:
+    judged(suite, outcome)
 
 
 @pytest.mark.contract
@@ -78,17 +70,19 @@ def test_forked_processes_on_one_core(suite: Suite, seed: int, layout: Layout, c
 @each_suite
 @drawn(1)
 @given(seed=seeds, layout=layouts)
-def test_sanitizers(suite: Suite, sanitizer: str, seed: int, layout: Layout) -> None:
-    assert found(suite, seed, layout, seconds=2 * SECONDS, threads=4, sanitizer=sanitizer) == []
+@racewash.stress(seconds=2 * SECONDS)
+def test_sanitizers(suite: Suite, sanitizer: str, seed: int, layout: Layout, outcome: RunResult) -> None:
+    judged(suite, outcome)
 
 
 @pytest.mark.contract
 @each_suite
 @drawn(1)
 @given(seed=seeds, layout=layouts)
-def test_standard_sizes(suite: Suite, seed: int, layout: Layout) -> None:
+@racewash.stress(seconds=4 * SECONDS, memory=256 << 20)
+def test_standard_sizes(suite: Suite, seed: int, layout: Layout, outcome: RunResult) -> None:
     """Longer than the others: creating such a core takes most of a second on a busy machine."""
-    assert found(suite, seed, layout, seconds=4 * SECONDS, threads=4, memory=256 << 20) == []
+    judged(suite, outcome)
 
 
 @pytest.mark.soak
@@ -96,6 +90,6 @@ def test_standard_sizes(suite: Suite, seed: int, layout: Layout) -> None:
 @each_suite
 @drawn(2)
 @given(seed=seeds, layout=layouts, shared=st.sampled_from([0, 4]))
-def test_long(suite: Suite, sanitizer: str, seed: int, layout: Layout, shared: int) -> None:
-    more = {"threads": 16, "shared": shared, "sanitizer": sanitizer}
-    assert found(suite, seed, layout, seconds=SOAK_SECONDS, **more) == []
+@racewash.stress(seconds=SOAK_SECONDS, threads=16)
+def test_long(suite: Suite, sanitizer: str, seed: int, layout: Layout, shared: int, outcome: RunResult) -> None:
+    judged(suite, outcome)

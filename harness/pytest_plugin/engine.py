@@ -14,6 +14,7 @@ from harness.explore.request import check
 from harness.explore.run import explore_with
 from harness.explore.spare import Spare
 from harness.model.finding import Finding
+from harness.model.problem import Problem
 from harness.model.suite import Suite
 from harness.pytest_plugin.session import Session
 from harness.store import new_run
@@ -95,6 +96,10 @@ class Engine:
     def stress(self, request: RunRequest, suites: tuple[Suite, ...], seed: int) -> RunResult:
         """Run suites on real threads; raises as `explore` does."""
         check_run(request)
+        mode = "shared" if request.shared else "threads"
+        unfit = [suite.name for suite in suites if mode not in suite.modes]
+        if unfit:
+            raise Problem(f"the suite {unfit[0]!r} can't be run {'with' if request.shared else 'without'} shared")
         launch = launch_of(get_build(SANITIZERS[request.sanitizer], request.patches), request.target)
         result = run_with(launch, request, suites, seed, _nobody)
         if result.interrupted:

@@ -73,6 +73,12 @@ bool kt_value_is(const void *value, uint32_t len, uint64_t name, uint64_t *stamp
     return memcmp(at, &word, (size_t)(end - at)) == 0;
 }
 
+int64_t kt_value_number(uint32_t len, uint64_t stamp) {
+    uint64_t kept = 0;
+    memcpy(&kept, &stamp, stamp_bytes(len));
+    return (int64_t)(kept ^ (uint64_t)len << 40); /* stamps have a thread's number above 32 bits, in 8 */
+}
+
 /* ---- Any memory ---- */
 
 /* Short memory is marked whole, longer one at as many places: what others write there overlaps many or its ends. */
