@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.builds import sources
 from harness.explore import ExploreRequest, ExploreResult, explore
+from harness.faults import SweepRequest, SweepResult, sweep
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
@@ -46,6 +47,8 @@ __all__ = [
     "Snapshot",
     "Suite",
     "SuiteResult",
+    "SweepRequest",
+    "SweepResult",
     "Violation",
     "__version__",
     "explore",
@@ -57,5 +60,6 @@ __all__ = [
     "run",
     "scenario_from_json",
     "sources",
+    "sweep",
     "to",
 ]
