@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.builds import SMALL, Core, Violated, sources
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
+from harness.faults import SweepRequest, SweepResult, sweep
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
 from harness.model.layout import AFTER, BEFORE, PARTS, Layout, parse_layout
@@ -64,6 +65,8 @@ __all__ = [
     "Snapshot",
     "Suite",
     "SuiteResult",
+    "SweepRequest",
+    "SweepResult",
     "Violated",
     "Violation",
     "__version__",
@@ -81,6 +84,7 @@ __all__ = [
     "scenarios",
     "sources",
     "stress",
+    "sweep",
     "to",
 ]
 

@@ -28,7 +28,7 @@ STANDARD = SweepRequest(())
 BOTH = " and ".join(map(str, STANDARD.layouts))
 
 
-@click.command(epilog="Example: racewash sweep supply --fault alloc --schedules 20 --once --layout after")
+@click.command(epilog="Example: racewash sweep supply --schedules 20 --once")
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--fault", type=click.Choice(FAULTS), default=FAULTS[0], show_default=True, help="What fails.")
 @click.option("--schedules", type=click.IntRange(1, MAX_SCHEDULES), default=STANDARD.schedules, show_default=True,

@@ -43,9 +43,11 @@ def call(*words: str, code: int = 0) -> Output:
 
 
 def swept(*words: str, code: int = 0) -> SweepOutput:
+    """A sweep to its end; of a defective core it may be cut short, where too many of its workers have died."""
     output = call("sweep", *words, "--jobs", JOBS, code=code)
     assert isinstance(output, SweepOutput)
-    assert (output.canary, output.complete) == (True, True)
+    assert output.canary is True
+    assert output.complete or code
     return output
 
 

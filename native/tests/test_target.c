@@ -407,9 +407,12 @@ static void race(tx *x) {
     }
 }
 
-/* Every invariant that operations and instant checks can judge has been. */
+/* Every invariant that operations and instant checks can judge has been; F1 and F2 are judged where something fails. */
 static void all_judged(const tx *x) {
     for (int32_t i = 0; i < x->target->invariant_cnt; i++) {
+        if (x->target->invariants[i].id[0] == 'F') {
+            continue;
+        }
         if (x->target->checks(x->core, i) == 0) {
             print_message("%s was never judged\n", x->target->invariants[i].id);
         }
