@@ -154,8 +154,7 @@ class _Search:
         repro = repro_of(seen, unit.origin, unit.scenario, options, self._launch.build, finding.fingerprint)
         files, _ = files_of(repro, unit.scenario, self._launch.build, seen.trace_hash)
         if seen.strategy in SEEDED:
-            chosen = replace(options, strategy=seen.strategy)
-            return Hit(finding, Explore(unit.scenario, chosen, seen.seed, 1, calibration=seen.calibration), files)
+            return Hit(finding, Explore(unit.scenario, options, seen.seed, 1, calibration=seen.calibration), files)
         return Hit(finding, Replay(unit.scenario, options, seen.choices, seen.seed), files)
 
     def _died(
