@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from harness.builds import get_build
+from harness.explore.named import NAMED
 from harness.gallery.measure import Bench, Shrink, Stopped
 from harness.gallery.request import Exhibit, GalleryRequest, check, exhibits
 from harness.model.gallery import DeferredDefect, GalleryDefect, PatchError, SuiteRow
@@ -54,7 +55,7 @@ def gallery(request: GalleryRequest, notify: Say, shrink: Shrink | None = None) 
         if one.defect.deferred
     ]
     with Interrupts() as interrupts:
-        bench = Bench(request, discover(), clean, interrupts, shrink)
+        bench = Bench(request, {**discover(), **NAMED}, clean, interrupts, shrink)
         _measure(bench, [one for one in shown if not one.defect.deferred], result, notify)
         result.interrupted = interrupts()
     return result
@@ -67,7 +68,7 @@ def _measure(bench: Bench, shown: Sequence[Exhibit], result: GalleryResult, noti
         return defect
 
     def rows(exhibit: Exhibit) -> set[str]:
-        found = {name for name in bench.suites if bench.alone(exhibit, name)}
+        found = {name for name in _raced(bench) if bench.alone(exhibit, name)}
         notify(f"{exhibit.defect.name}: {', '.join(sorted(found)) or 'no suite'} alone")
         return found
 
@@ -76,7 +77,7 @@ def _measure(bench: Bench, shown: Sequence[Exhibit], result: GalleryResult, noti
     if bench.request.by_suite and not bench.interrupted():
         sound = [exhibit for exhibit, _ in measured]
         alone = {exhibit.defect.name: found for exhibit, found in _each(bench, sound, rows, result.errors)}
-        result.by_suite = suite_rows(list(bench.suites), alone)
+        result.by_suite = suite_rows(_raced(bench), alone)
 
 
 def _each(bench: Bench, shown: Sequence[Exhibit], work: Callable[[Exhibit], Made],
@@ -97,6 +98,11 @@ def _each(bench: Bench, shown: Sequence[Exhibit], work: Callable[[Exhibit], Made
     with ThreadPoolExecutor(bench.request.jobs) as pool:
         done = list(pool.map(guarded, shown))
     return [pair for pair in done if pair is not None]
+
+
+def _raced(bench: Bench) -> list[str]:
+    """The suites that a user races; named scenarios are looked into only where a defect names them."""
+    return [name for name in bench.suites if name not in NAMED]
 
 
 def suite_rows(suites: Sequence[str], found: dict[str, set[str]]) -> list[SuiteRow]:

@@ -48,7 +48,7 @@ def test_every_defect_is_found_within_its_budget_and_replayed_every_time() -> No
     assert [defect.name for defect in output.defects if defect.replayed != (REPLAYS, REPLAYS)] == []
     numbers = {one.number for one in output.defects} | {one.number for one in output.deferred}
     assert numbers >= set(range(1, 47))
-    assert {one.category for one in output.deferred} <= {WEAK}
+    assert {one.category for one in output.deferred if one.number is not None} <= {WEAK}
     assert all(len(one.reason.split()) > 5 for one in output.deferred)
 
 

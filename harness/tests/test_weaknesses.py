@@ -27,7 +27,7 @@ from harness.repro import ReplayRequest, force, replay, to
 pytestmark = pytest.mark.quality
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
-EXECUTIONS, REPLAYS = 1500, 3
+EXECUTIONS, REPLAYS = 1000, 3
 QUICK = ("W3", "W19")
 TO_ITS_END = 0  # of a leg
 
