@@ -55,7 +55,7 @@ def shrinks(finding: Finding, patch: tuple[str, ...], cwd: Path) -> None:
     assert len(shrunk.token) <= MAX_LISTED
     assert finding.message.split(":")[0] in shrunk.story
     assert shrunk.bundle
-    assert (Path(shrunk.bundle) / "story.txt").read_text(encoding="utf-8") == shrunk.story
+    assert (cwd / shrunk.bundle / "story.txt").read_text(encoding="utf-8") == shrunk.story
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
