@@ -16,7 +16,7 @@ CHOICES = {"max_handles": (4, 6, 9, 16), "retire_limit": (1,)}  # so that a hand
 
 def generate(seed: int, shape: Shape) -> Scenario:
     """Blocks are full from the start, so that every kind of wash finds victims and meets the others at them."""
-    return scenario("wash", seed, shape, (WASHER, TRAFFIC, SYNC_WASHER, SUPPLIER), choices=CHOICES, setup=FILL)
+    return scenario("wash", seed, shape, (WASHER, TRAFFIC, SYNC_WASHER, TRAFFIC, SUPPLIER), choices=CHOICES, setup=FILL)
 
 
 SUITE = Suite(
