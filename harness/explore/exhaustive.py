@@ -20,9 +20,9 @@ SMALL = {  # the smallest that each part allows: what one thread does before and
     "hp_cache": 2, "hp_batch": 1, "hp_per_block": 2, "node_block_size": 1024,
 }  # fmt: skip
 _SUPPLY = (Op("supply", (3,)),)
-_PUT_NEIGHBOUR, _ERASE, _ERASE_NEIGHBOUR = Op("put", (0, 6, 16)), Op("erase", (0, 1)), Op("erase", (0, 11))
+_PUT_NEIGHBOUR, _ERASE, _ERASE_NEIGHBOUR = Op("put", (0, 6, 16)), Op("erase", (0, 1)), Op("erase", (0, 10))
 
-# name -> purpose, set-up, one program a thread. Keys 1, 6 and 11 lie in one bucket of five.
+# name -> purpose, set-up, one program a thread. Keys 1, 6 and 10 lie in one bucket of five.
 _SCENARIOS: dict[str, tuple[str, Program, tuple[Program, ...]]] = {
     "supply-2x1": ("Two threads supply handles once each.", (), (_SUPPLY, _SUPPLY)),
     "supply-3x1": ("Three threads supply handles once each.", (), (_SUPPLY, _SUPPLY, _SUPPLY)),
@@ -41,7 +41,7 @@ _SCENARIOS: dict[str, tuple[str, Program, tuple[Program, ...]]] = {
     ),
     "insert+delete-neighbours": (
         "A pair is inserted while its neighbours in the bucket are deleted.",
-        (Op("put", (0, 1, 16)), Op("put", (0, 11, 16))),
+        (Op("put", (0, 1, 16)), Op("put", (0, 10, 16))),
         ((_PUT_NEIGHBOUR,), (_ERASE,), (_ERASE_NEIGHBOUR,)),
     ),
 }  # fmt: skip
