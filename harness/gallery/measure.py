@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.builds import Build, get_build
@@ -12,6 +12,7 @@ from harness.gallery.keep import fetch, keep, keep_bundle, key_of
 from harness.gallery.real import race_threads
 from harness.gallery.request import OPS, THREADS, Exhibit, GalleryRequest
 from harness.gallery.search import Hunt, Searched, repeated, search, suites_named
+from harness.model.documents import FAULT
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, most_common
 from harness.model.layout import parse_layout
 from harness.model.problem import Problem
@@ -67,7 +68,9 @@ class Bench:
         except (ValueError, Problem) as error:
             raise Problem(f"the header of {exhibit.path}: {error}") from error
         shape = Shape(threads=THREADS, ops=OPS, layout=layout)
-        return Hunt(chosen, shape, request.options, frozenset(defect.finds), budget or request.budget)
+        # Where it takes a failed allocation to show, failures are choices too.
+        options = replace(request.options, fail_alloc=True) if defect.category == FAULT else request.options
+        return Hunt(chosen, shape, options, frozenset(defect.finds), budget or request.budget)
 
     # ---- one search ----
 

@@ -29,7 +29,7 @@ def segments(length: int) -> Scenario:
     return Scenario("segments-x", 5, "segments", {"defect": 3}, programs=programs, rounds=8)
 
 
-PLACE = Location("native/sched/workload/segments.c", 81, "ensure_blocks")
+PLACE = Location("native/workload/segments.c", 81, "ensure_blocks")
 LEAK = Finding(
     "leak", "a block", "segments-x", fingerprint_of("leak", None, (PLACE,), ""), (PLACE,), report="in supply"
 )

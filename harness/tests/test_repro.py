@@ -227,7 +227,7 @@ def files(finding: Finding) -> dict[str, str]:
 
 def test_a_bundle_tells_all(leak: Finding) -> None:
     made = files(leak)
-    assert "ensure_blocks native/sched/workload/segments.c" in made["trace.txt"]
+    assert "ensure_blocks native/workload/segments.c" in made["trace.txt"]
     build = json.loads(made["build.json"])
     assert build["identity"] == get_build("sched").identity
     assert {"native/core/dlist.c", "native/sched/sched.c"} < set(build["sources"])
@@ -289,7 +289,7 @@ def test_the_state_at_a_step(leak: Finding, capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert out.startswith("at step 100")
     assert len(re.findall(r"^[> ] thread \d: step \d+, ", out, re.MULTILINE)) >= 2
-    assert "native/sched/workload/segments.c:" in out
+    assert "native/workload/segments.c:" in out
 
 
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")

@@ -260,7 +260,7 @@ def test_the_story_names_the_words_and_the_lines(shrunk: Shrunk) -> None:
     text = story_text(shrunk.story)
     assert "thread 0: supply(1)" in text
     assert "&core->blocks[b]" in text
-    assert "native/sched/workload/segments.c:" in text
+    assert "native/workload/segments.c:" in text
     assert f"=> {shrunk.finding.message}" in text
     rows = shrunk.story.rows
     assert sum(row.switched for row in rows) == 2
