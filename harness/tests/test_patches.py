@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.explore.weaknesses import SUITES as WEAKNESSES
 from harness.model.documents import CATEGORIES
 from harness.model.finding import KINDS
 
@@ -55,7 +56,7 @@ def test_header(path: Path) -> None:
     assert tuple(header)[: len(FIELDS)] == FIELDS
     assert set(header) <= {*FIELDS, *OPTIONAL}
     assert header["Class"] in CATEGORIES
-    assert set(header.get("Suites", header["Suite"]).split(", ")) <= SUITES
+    assert set(header.get("Suites", header["Suite"]).split(", ")) <= SUITES | set(WEAKNESSES)
     assert header.get("Layout", "after") in {"before", "after", "drawn"}
     assert len(header.get("Deferred", "an argument, not a word or two").split()) > 5
     assert header["Name"] == path.stem
