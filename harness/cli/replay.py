@@ -20,7 +20,7 @@ from harness.stress.result import memory_model
 from harness.version import VERSION
 
 # The leak of workload B's variant segments-loser-leaks: it shows itself in every other execution, on whatever build.
-EXAMPLE = "rw1.ABRzZWdtZW50cy1sb3Nlci1sZWFrczbju1U-7OVmeAMABnPbFQIAAAEAAAEB2E-cKZ9cOC6uBwAAAC4AUq688rypb-oQhQ"
+EXAMPLE = "rw1.ABRzZWdtZW50cy1sb3Nlci1sZWFrc8OYdjUvnDdieAMABjrzgAIAAAGAAgABAb9USqkYchFirgcAAABCRjlh4-HDqTRspNk"
 MOST = 1_000_000
 
 

@@ -36,8 +36,9 @@ def linked(build: Build, tmp_path: Path, compiler: tuple[str, ...], source: Path
     own = tmp_path / f"{source.stem}.o"
     checked(*compiler, *flags, *([standard] if standard else ["-std=c11"]), "-c", str(source), "-o", str(own))
     whole, program = tmp_path / "joined.o", tmp_path / source.stem
-    # Of the build's objects those that the program calls, and the workloads, which the runtime knows.
-    needed = [f"-Wl,-u,workload_{name}" for name in ("canary", "increments", "segments")]
+    # Of the build's objects those that the program calls, and what the runtime calls.
+    called = ("workload_canary", "workload_increments", "workload_segments", "rw_fault_here")
+    needed = [f"-Wl,-u,{name}" for name in called]
     checked(*compiler, "-r", "-nostdlib", *wraps, *needed, str(own), str(build.archive), *join, "-o", str(whole))
     checked(
         *compiler,

@@ -136,7 +136,7 @@ def test_a_wrong_answer_is_found(name: str, truth: str, lie: str, monkeypatch: p
 
     monkeypatch.setattr(Core, "run", lying)
     with pytest.raises(AssertionError, match=f"{name}.* ended as {lie}"):
-        drive(KvCacheMachine, 100, phases=(Phase.generate,))
+        drive(KvCacheMachine, 400, phases=(Phase.generate,))
 
 
 @pytest.mark.quality
@@ -149,4 +149,4 @@ def test_wrong_figures_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Reference, "took", mistaken)
     with pytest.raises(AssertionError, match="pairs and bytes"):
-        drive(KvCacheMachine, 100, phases=(Phase.generate,))
+        drive(KvCacheMachine, 400, phases=(Phase.generate,))

@@ -95,8 +95,8 @@ def library_sources(program: str) -> list[Path]:
     folders = [NATIVE, NATIVE / "core"]
     text = with_headers(NATIVE / "tests" / f"{program}.c")
     folders += [NATIVE / name for name in ("target", "stress") if f'"../{name}/' in text]
-    if NATIVE / "stress" in folders and NATIVE / "target" not in folders:
-        folders.append(NATIVE / "target")
+    if NATIVE / "stress" in folders:
+        folders += {NATIVE / "target", NATIVE / "workload"} - set(folders)
     return sorted(path for folder in folders for path in folder.glob("*.c"))
 
 

@@ -48,15 +48,20 @@ LEAKS = "segments-loser-leaks"
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
+    before = workers()  # of tests that are decorated, which share theirs
     yield
-    left = []
+    assert workers() <= before
+
+
+def workers() -> set[int]:
+    found = set()
     for process in psutil.process_iter():
         try:
             if process.environ().get(COOKIE, "").startswith(f"{os.getpid()}-"):
-                left.append(process)
+                found.add(process.pid)
         except psutil.Error:
             continue
-    assert left == []
+    return found
 
 
 def printed_token(finding: Finding) -> str:

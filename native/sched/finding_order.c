@@ -12,7 +12,8 @@ static uint64_t order_key(const rl_result *found, const rs_call *calls) {
         for (int32_t j = 0; j < i && !again; j++) {
             again = calls[found->window[j]].op.code == calls[found->window[i]].op.code;
         }
-        h += again ? 0 : finding_hash(UINT64_C(0xCBF29CE484222325), rt.target->ops[calls[found->window[i]].op.code].name);
+        h += again ? 0
+                   : finding_hash(UINT64_C(0xCBF29CE484222325), rt.target->ops[calls[found->window[i]].op.code].name);
     }
     return h >> 8 | ((uint64_t)RS_F_ORDER + 1) << 56;
 }

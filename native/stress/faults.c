@@ -27,10 +27,6 @@ static int32_t lane(void) {
     return kept == 0 ? RW_NO_THREAD : (int32_t)kept - LANE_BASE;
 }
 
-RW_EXPORT __attribute__((noinline)) void rw_fault_here(int32_t site) {
-    __asm__ volatile("" : : "r"(site)); /* keeps the call */
-}
-
 void faults_be_lane(const rw_faults *f, int32_t index) {
     if (f != NULL) {
         (void)pthread_setspecific(own_lane, (const void *)(intptr_t)(index + LANE_BASE));
