@@ -20,17 +20,15 @@ from harness.version import VERSION
 CONTROLLED = ("scenario", "interleaving", "time", "addresses")  # what the seed decides
 
 
-@dataclass(frozen=True, slots=True)
-class ExploreResult:
-    """An exploration at its end.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored:
+    """What was executed and found under the scheduler, by an exploration or a sweep, at its end.
 
     `canary`: whether every worker found the race planted for it; when it is False nothing was explored, and `missed`
     says why. `notes`: sentences about what did not go as asked, or that the reader should know.
     """
 
-    request: ExploreRequest
     build: Build
-    seed: int
     seconds: float
     suites: list[SuiteResult]
     findings: list[Finding]
@@ -43,12 +41,10 @@ class ExploreResult:
     notes: tuple[str, ...]
     cpu_seconds: float
     path: Path
-    self_check: SelfCheck | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what run.json says: what was asked, on which build, what was executed and found."""
+    def outcome(self) -> dict[str, Any]:
+        """Return what run.json says of it."""
         return {
-            **intent(self.request, self.seed, tuple(suite.name for suite in self.suites)),
             "build": {"kind": self.build.kind, "identity": self.build.identity, "compiler": self.build.compiler,
                       "patches": list(self.build.patches), "archive": self.build.archive_hash},
             "executions": sum(suite.executions for suite in self.suites),
@@ -61,10 +57,26 @@ class ExploreResult:
             "controlled": list(CONTROLLED),
             "control": msgspec.to_builtins(self.control),
             "canary": self.canary,
-            "self_check": msgspec.to_builtins(self.self_check),
             "interrupted": self.interrupted,
             "notes": list(self.notes),
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExploreResult(Explored):
+    """An exploration at its end."""
+
+    request: ExploreRequest
+    seed: int
+    self_check: SelfCheck | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what run.json says: what was asked, on which build, what was executed and found."""
+        return {
+            **intent(self.request, self.seed, tuple(suite.name for suite in self.suites)),
+            **self.outcome(),
+            "self_check": msgspec.to_builtins(self.self_check),
+        }
 
 
 def intent(request: ExploreRequest, seed: int, suites: tuple[str, ...]) -> dict[str, Any]:

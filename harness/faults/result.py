@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.builds import Build
-from harness.explore.result import CONTROLLED
+from harness.explore.result import Explored
 from harness.faults.chain import COUNT, Chain
 from harness.faults.request import ONCE, PERSISTENT, SweepRequest
 from harness.model.fault import NO_COUNTS, Benign, FaultCounts, Site
-from harness.model.finding import Finding
-from harness.model.outcome import SuiteResult
-from harness.model.output import BenignFigures, Control, SiteFigures, SweepFigures
-from harness.stress.result import suite_record
+from harness.model.output import BenignFigures, SiteFigures, SweepFigures
 from harness.version import VERSION
 
 CORE = "native/core/"  # whose places a sweep must all have made fail
 
 
-@dataclass(frozen=True, slots=True)
-class SweepResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult(Explored):
     """A sweep at its end. `resumed`: executions of earlier parts of it, whose coverage and findings are included."""
 
     request: SweepRequest
-    build: Build
-    seconds: float
-    suites: list[SuiteResult]
-    findings: list[Finding]
     chains: list[Chain]
     sites: tuple[Site, ...]
     scopes: tuple[Benign, ...]
-    control: Control
-    target: str
-    memory_model: str
-    canary: bool | None
-    missed: str
-    interrupted: bool
-    notes: tuple[str, ...]
-    cpu_seconds: float
-    path: Path
     resumed: int
 
     @property
@@ -88,25 +70,12 @@ class SweepResult:
         """Return what run.json says."""
         return {
             **intent(self.request),
-            "build": {"kind": self.build.kind, "identity": self.build.identity, "compiler": self.build.compiler,
-                      "patches": list(self.build.patches), "archive": self.build.archive_hash},
-            "executions": sum(suite.executions for suite in self.suites),
-            "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds,
-            "suites": [suite_record(suite) for suite in self.suites],
-            "findings": [msgspec.to_builtins(finding) for finding in self.findings],
-            "target": self.target,
-            "memory_model": self.memory_model,
-            "controlled": list(CONTROLLED),
-            "control": msgspec.to_builtins(self.control),
-            "canary": self.canary,
+            **self.outcome(),
             "self_check": None,
             "sweeps": msgspec.to_builtins(self.sweeps()),
             "sites": msgspec.to_builtins(self.site_figures()),
             "benign": msgspec.to_builtins(self.benign_figures()),
             "complete": self.complete,
-            "interrupted": self.interrupted,
-            "notes": list(self.notes),
         }  # fmt: skip
 
 

@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+
+from harness.stress.process import COOKIE
 
 _PASSED = pytest.StashKey[bool]()
 
@@ -37,6 +40,26 @@ def pytest_runtest_makereport(
 def has_passed(request: pytest.FixtureRequest) -> Callable[[], bool]:
     """Give a function that says, after the test, whether it passed."""
     return lambda: request.node.stash.get(_PASSED, False)
+
+
+def workers() -> set[int]:
+    """Return every process that a worker of this test process started or forked, wherever it hangs by now."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(COOKIE, "").startswith(f"{os.getpid()}-"):
+                found.add(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def no_worker_is_left() -> Iterator[None]:
+    """Fail where a test leaves a process behind; decorated tests share one, which was there before."""
+    before = workers()
+    yield
+    assert workers() <= before
 
 
 # ---- Acceptance ----

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,9 +37,9 @@ from harness.repro.replay import replay_with
 from harness.repro.resolve import resolve
 from harness.store import read_findings, read_run
 from harness.stress import RunFailed
-from harness.stress.process import COOKIE, Launch
+from harness.stress.process import Launch
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_worker_is_left")]
 
 WORKER = Path(__file__).with_name("fake_explorer.py")
 HANG = 1.0  # seconds for an execution, in these tests
@@ -70,24 +69,6 @@ def search(store: Path, *suites: Suite, by: Launch | None = None, twice: bool = 
         del asked["executions"]
     request = ExploreRequest(suites=tuple(suite.name for suite in suites), **asked)
     return explore_with(by or launch(), request, suites, SEED, lambda _: None, twice=twice)
-
-
-@pytest.fixture(autouse=True)
-def _no_process_is_left() -> Iterator[None]:
-    before = workers()  # of tests that are decorated, which share theirs
-    yield
-    assert workers() <= before
-
-
-def workers() -> set[int]:
-    found = set()
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(COOKIE, "").startswith(f"{os.getpid()}-"):
-                found.add(process.pid)
-        except psutil.Error:
-            continue
-    return found
 
 
 def only(result: ExploreResult) -> Finding:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from harness.builds import Build, get_build, sources
@@ -33,35 +30,16 @@ from harness.repro import ReplayRequest, reproduce
 from harness.repro.replay import replay_with
 from harness.repro.resolve import resolve
 from harness.repro.threads import tried
-from harness.stress.process import COOKIE
 from harness.stress.race import Race
 from harness.tests.fake_suites import suite as fake_suite
 from harness.tests.test_stress import launch as fake_launch
 from harness.tests.test_stress import race
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_worker_is_left")]
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = Path("no-store")
 LEAKS = "segments-loser-leaks"
-
-
-@pytest.fixture(autouse=True)
-def _no_process_is_left() -> Iterator[None]:
-    before = workers()  # of tests that are decorated, which share theirs
-    yield
-    assert workers() <= before
-
-
-def workers() -> set[int]:
-    found = set()
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(COOKIE, "").startswith(f"{os.getpid()}-"):
-                found.add(process.pid)
-        except psutil.Error:
-            continue
-    return found
 
 
 def printed_token(finding: Finding) -> str:

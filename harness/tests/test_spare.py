@@ -13,7 +13,8 @@ import pytest
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore.run import explore_with
 from harness.explore.spare import Spare
-from harness.tests.test_explore import launch, suite, workers
+from harness.tests.conftest import workers
+from harness.tests.test_explore import launch, suite
 
 pytestmark = pytest.mark.contract
 

@@ -29,7 +29,7 @@ from harness.model.suite import Shape, Suite
 from harness.model.token import parse_token
 from harness.store import RunStore, newest_run, read_findings, read_run
 from harness.stress import RunFailed, RunRequest, RunResult, run
-from harness.stress.child import COOKIE, Launch
+from harness.stress.child import Launch
 from harness.stress.draw import draw, scenario_seed
 from harness.stress.evidence import native_stacks
 from harness.stress.messages import MOST_PRINTED
@@ -38,7 +38,7 @@ from harness.stress.result import again
 from harness.stress.run import run_with
 from harness.tests.fake_suites import generate, sometimes, suite
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_worker_is_left")]
 
 WORKER = Path(__file__).with_name("fake_worker.py")
 HANG = 1.0  # seconds without progress, in these tests
@@ -58,25 +58,6 @@ def race(store: Path, *suites: Suite, by: Launch | None = None, notify: Callable
     asked = {"seconds": 1.0, "threads": 2, "hang_after": HANG, "store": store, **more}
     request = RunRequest(suites=tuple(suite.name for suite in suites), **asked)
     return run_with(by or launch(), request, suites, SEED, notify, tell)
-
-
-def descendants() -> list[psutil.Process]:
-    """Every process that a worker of this test process started or forked, wherever it hangs in the tree by now."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(COOKIE, "").startswith(f"{os.getpid()}-"):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _no_process_is_left() -> Iterator[None]:
-    before = descendants()  # of tests that are decorated, which share theirs
-    yield
-    assert [process for process in descendants() if process not in before] == []
 
 
 def only(result: RunResult) -> Finding:
