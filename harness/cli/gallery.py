@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,9 @@ from harness.gallery import gallery as run_gallery
 from harness.model.documents import INTERLEAVING
 from harness.model.gallery import ratio_over
 from harness.model.output import GalleryOutput
+from harness.model.problem import Problem
 from harness.model.schedule import Options
+from harness.shrink import ShrinkRequest, shrink
 from harness.stress.request import MAX_SEED
 from harness.version import VERSION
 
@@ -54,13 +57,15 @@ BUDGET = _Budget()
 @click.option("--by-suite", is_flag=True, help="Search with each suite alone too: which defects only one finds.")
 @click.option("--suite-budget", type=BUDGET, default=STANDARD.suite_budget, show_default=True,
               help="CPU seconds for each defect and suite with --by-suite.")  # fmt: skip
+@click.option("--shrink", "shrinking", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
+              help="Seconds for making each defect's first detection small; 0: leave it as it is.")  # fmt: skip
 @click.option("--afresh", is_flag=True, help="Measure again what the store has already.")
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
               help="Folder that keeps each outcome, so that an interrupted gallery goes on.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget: float, seeds: int, seed: int,
-            replays: int, jobs: int, no_real_threads: bool, by_suite: bool, suite_budget: float, afresh: bool,
-            store: Path, as_json: bool) -> int:  # fmt: skip
+            replays: int, jobs: int, no_real_threads: bool, by_suite: bool, suite_budget: float, shrinking: float,
+            afresh: bool, store: Path, as_json: bool) -> int:  # fmt: skip
     """Measure the defects of these names (all of the folder when none is named): each is built and searched for.
 
     Exit code 1: a defect was missed; 2: a patch can't be used.
@@ -71,11 +76,21 @@ def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget:
         first_seed=seed, replays=replays, jobs=jobs, real_threads=not no_real_threads, by_suite=by_suite,
         suite_budget=suite_budget, resume=not afresh, store=store,
     )  # fmt: skip
-    output = output_of(run_gallery(request, lambda sentence: click.echo(sentence, err=True)))
+    shrinker = partial(smallest, seconds=shrinking) if shrinking else None
+    output = output_of(run_gallery(request, lambda sentence: click.echo(sentence, err=True), shrinker))
     click.echo(summary(output), err=as_json)
     if as_json:
         echo_json(output)
     return exit_code(output)
+
+
+def smallest(bundle: Path, patch: Path, *, seconds: float) -> int | None:
+    """Return the operations of the smallest case found of what a bundle holds, None when it isn't seen again."""
+    try:
+        shrunk = shrink(ShrinkRequest(str(bundle), seconds=seconds, times=1, patches=(patch,)), lambda _: None)
+    except Problem:
+        return None
+    return shrunk.after.size.operations
 
 
 def output_of(result: GalleryResult) -> GalleryOutput:
