@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.real_threads import NAME as STOCK
 from harness.builds import get_build, load_runtime, sources
 from harness.explore.exhaustive import EXHAUSTIVE
 from harness.explore.workloads import DEFECTS
@@ -161,6 +162,8 @@ def test_speed_is_printed_beside_the_references_and_cost_grows_linearly(tmp_path
     assert all(speed.references for speed in output.speeds if speed.aim is not None)
     growth = [ratio for ratio in output.ratios if ratio.name.startswith("cost of a point")]
     assert [ratio.reached for ratio in growth] == [True, True]
+    [stock] = [ratio for ratio in output.ratios if ratio.name == STOCK]  # not below the prototype's
+    assert stock.reached, f"{stock.value}, must be {stock.aim}"
 
 
 # ---- The other compiler ----
