@@ -69,7 +69,7 @@ def test_nothing_is_found_in_the_correct_core(suite: Suite, layout: Layout | Non
 
 
 def test_the_planted_defect_replays_every_time(tmp_path: Path) -> None:
-    request = ExploreRequest(("map",), executions=10_000, seed=7, store=tmp_path / "store", patches=(DEFECT,))
+    request = ExploreRequest(("map",), executions=60_000, seed=7, store=tmp_path / "store", patches=(DEFECT,))
     result = explore(request, lambda _: None)
     assert {finding.kind for finding in result.findings} == {"not-linearizable"}
     for finding in result.findings:
