@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -82,6 +83,10 @@ FAULT = _Fault()
 MEMORY = _Memory()
 SECONDS = _Seconds()
 LAYOUT = _Layout()
+PATCHES = click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
+                       help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
+STORE = click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash",
+                     show_default=True, help="Folder that keeps the runs and their findings.")  # fmt: skip
 
 
 def echo_json(value: Output) -> None:

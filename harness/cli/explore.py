@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli._explored import summary
-from harness.cli._options import FAULT, LAYOUT, SECONDS, echo_json
+from harness.cli._options import FAULT, LAYOUT, PATCHES, SECONDS, STORE, echo_json
 from harness.cli._progress import progress
 from harness.cli._shrunk import figures_of
 from harness.explore import ExploreRequest, ExploreResult
@@ -71,10 +71,8 @@ INT32 = (1 << 31) - 1
               help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
 @click.option("--shrink", "shrinking", type=click.FloatRange(0, 86_400), default=SHRINK, show_default=True,
               help="Seconds for making what is found small; 0: leave it as it is.")  # fmt: skip
-@click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
-              help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
-              help="Folder that keeps the runs and their findings.")  # fmt: skip
+@PATCHES
+@STORE
 @click.option("--hang-after", type=SECONDS, default=STANDARD.hang_after, show_default=True,
               help="Seconds after which one execution counts as hanging.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli._options import LAYOUT, SECONDS, echo_json
+from harness.cli._options import LAYOUT, PATCHES, SECONDS, STORE, echo_json
 from harness.cli._progress import progress
 from harness.cli._swept import summary
 from harness.cli.explore import CANARY_MISSED
@@ -51,10 +51,8 @@ BOTH = " and ".join(map(str, STANDARD.layouts))
               help="Processes that sweep.")  # fmt: skip
 @click.option("--seconds", type=SECONDS, help="Stop after so long; --resume goes on.")
 @click.option("--resume", is_flag=True, help="Go on where the same sweep was interrupted.")
-@click.option("--patch", "patches", type=click.Path(path_type=Path), multiple=True,
-              help="Apply this patch to the C sources first; may be given again.")  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
-              help="Folder that keeps the runs and their findings.")  # fmt: skip
+@PATCHES
+@STORE
 @click.option("--hang-after", type=SECONDS, default=STANDARD.hang_after, show_default=True,
               help="Seconds after which one execution counts as hanging.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")

@@ -14,7 +14,7 @@ from harness.explore.request import OPTIONS, ExploreRequest
 from harness.model.finding import Finding
 from harness.model.outcome import SuiteResult
 from harness.model.output import Control, SelfCheck
-from harness.stress.result import suite_record
+from harness.stress.result import option_words, suite_record
 from harness.version import VERSION
 
 CONTROLLED = ("scenario", "interleaving", "time", "addresses")  # what the seed decides
@@ -128,9 +128,7 @@ def again(request: ExploreRequest, seed: int) -> str:
         "--hang-after": (request.hang_after, standard.hang_after),
         "--seed": (seed, None),
     }
-    for name, (value, normal) in values.items():
-        if value != normal and value is not None:
-            words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
+    words += option_words(values)
     words += ["--plain-points"] if options.plain_points else []
     words += ["--attached"] if options.attached else []
     flags = {"--fail-alloc": options.fail_alloc, "--weak-cas": options.weak_cas, "--timeouts": options.timeouts}

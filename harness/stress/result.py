@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,17 @@ def again(request: RunRequest, seed: int) -> str:
         "--hang-after": (request.hang_after, standard.hang_after),
         "--seed": (seed, None),
     }
+    words += option_words(options)
+    return shlex.join(words + [word for fault in request.faults for word in ("--fault", fault)])
+
+
+def option_words(options: Mapping[str, tuple[object, object]]) -> list[str]:
+    """Return the words of options, name -> (value, standard value), those left out that are standard or not given."""
+    words: list[str] = []
     for name, (value, usual) in options.items():
         if value != usual and value is not None:
             words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join(words + [word for fault in request.faults for word in ("--fault", fault)])
+    return words
 
 
 def memory_model(sanitizer: str) -> str:
