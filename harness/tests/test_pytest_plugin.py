@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import settings
 
 import racewash
 from harness.explore.units import Units
@@ -31,6 +33,17 @@ import racewash
 from racewash import Op, Scenario
 TORN = Scenario("torn", 0, "increments", {"expected": 4}, ((Op("add_torn", (2,)),),) * 2)
 """
+
+
+@pytest.fixture(autouse=True)
+def as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let sessions behave alike everywhere: in a CI pytest tells failures twice, Hypothesis always draws the same."""
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    before = settings.get_current_profile_name()
+    settings.load_profile("default")
+    yield
+    settings.load_profile(before)
 
 
 def session(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
@@ -293,8 +306,7 @@ def test_drawn(scenario): ...
 """
 
 
-def test_hypothesis_draws_shrinks_and_remembers(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)  # there Hypothesis keeps no database of its own accord
+def test_hypothesis_draws_shrinks_and_remembers(pytester: pytest.Pytester) -> None:
     first = session(pytester, DRAWN, "--racewash-seed=1")
     first.assert_outcomes(failed=1)
     first.stdout.fnmatch_lines(["*programs=((Op(name='supply', args=(64,)),),", "*(Op(name='supply', args=(64,)),)),"])
