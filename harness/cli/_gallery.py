@@ -17,19 +17,25 @@ def summary(output: GalleryOutput) -> str:
     lines += _by_suite(output.by_suite)
     lines += [f"deferred: {one.name} ({one.category}): {one.reason}" for one in output.deferred]
     lines += [f"error: {one.name}: {one.message}" for one in output.errors]
-    lines.append(
+    lines += closing(output)
+    if output.interrupted:
+        lines.append("interrupted: the same command goes on where it was")
+    return "\n".join(lines)
+
+
+def closing(output: GalleryOutput) -> list[str]:
+    """Return the sentences of the counts: what was found, and what real threads took."""
+    lines = [
         f"{output.found} of {output.total} found by every one of {output.seeds} seeds within {output.budget:g} CPU "
         f"seconds; {len(output.deferred)} deferred, {len(output.errors)} could not be used"
-    )
+    ]
     if output.ratio is not None:
         bound = "at least " if output.at_least else ""
         lines.append(
             f"over the defects that need an interleaving real threads took {bound}{output.ratio:,.0f} times the CPU "
             f"time (median); they never found {output.never}"
         )
-    if output.interrupted:
-        lines.append("interrupted: the same command goes on where it was")
-    return "\n".join(lines)
+    return lines
 
 
 def row(defect: GalleryDefect, budget: float) -> tuple[str, ...]:

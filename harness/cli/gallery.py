@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 
 import click
 
 from harness.cli._gallery import summary
+from harness.cli._gallery_document import write_into
 from harness.cli._options import SECONDS, echo_json
 from harness.explore.request import OPTIONS
 from harness.explore.strategies import STRATEGIES
@@ -20,6 +22,7 @@ from harness.model.problem import Problem
 from harness.model.schedule import Options
 from harness.shrink import ShrinkRequest, shrink
 from harness.stress.request import MAX_SEED
+from harness.stress.result import option_words
 from harness.version import VERSION
 
 STANDARD = GalleryRequest()
@@ -62,10 +65,12 @@ BUDGET = _Budget()
 @click.option("--afresh", is_flag=True, help="Measure again what the store has already.")
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=".racewash", show_default=True,
               help="Folder that keeps each outcome, so that an interrupted gallery goes on.")  # fmt: skip
+@click.option("--into", "document", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="Put the table between this document's marks, <!-- gallery: begin --> and end.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget: float, seeds: int, seed: int,
             replays: int, jobs: int, no_real_threads: bool, by_suite: bool, suite_budget: float, shrinking: float,
-            afresh: bool, store: Path, as_json: bool) -> int:  # fmt: skip
+            afresh: bool, store: Path, document: Path | None, as_json: bool) -> int:  # fmt: skip
     """Measure the defects of these names (all of the folder when none is named): each is built and searched for.
 
     Exit code 1: a defect was missed; 2: a patch can't be used.
@@ -79,9 +84,28 @@ def gallery(names: tuple[str, ...], patches: Path | None, strategy: str, budget:
     shrinker = partial(smallest, seconds=shrinking) if shrinking else None
     output = output_of(run_gallery(request, lambda sentence: click.echo(sentence, err=True), shrinker))
     click.echo(summary(output), err=as_json)
+    if document and not output.interrupted:
+        write_into(document, output, command_of(request, shrinking, document))
     if as_json:
         echo_json(output)
     return exit_code(output)
+
+
+def command_of(request: GalleryRequest, shrinking: float, document: Path) -> str:
+    """Return the command that puts the same into the document: without what changes nothing of what is measured."""
+    usual, options = STANDARD, request.options
+    values = {
+        "--patches": (request.patches, None),
+        "--strategy": (options.strategy, OPTIONS.strategy),
+        "--budget": (request.budget, usual.budget),
+        "--seeds": (request.seeds, usual.seeds),
+        "--seed": (request.first_seed, usual.first_seed),
+        "--replays": (request.replays, usual.replays),
+        "--shrink": (shrinking, 0.0),
+        "--into": (document, None),
+    }
+    real = [] if request.real_threads else ["--no-real-threads"]
+    return shlex.join(["racewash", "gallery", *request.names, *option_words(values), *real])
 
 
 def smallest(bundle: Path, patch: Path, *, seconds: float) -> int | None:

@@ -119,12 +119,12 @@ def most_common(values: Sequence[str | None]) -> str | None:
     return Counter(named).most_common(1)[0][0] if named else None
 
 
-def ratio_over(defects: Sequence[GalleryDefect]) -> tuple[float | None, bool]:
-    """Return the median ratio over the defects that need an interleaving, and whether it is only a lower bound."""
+def ratio_over(defects: Sequence[GalleryDefect], category: str = INTERLEAVING) -> tuple[float | None, bool]:
+    """Return the median ratio over the defects of a class, and whether it is only a lower bound."""
     pairs = sorted(
         (defect.ratio, defect.at_least)
         for defect in defects
-        if defect.category == INTERLEAVING and defect.ratio is not None
+        if defect.category == category and defect.ratio is not None
     )
     if not pairs:
         return None, False

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from harness.model.memory import Against, Bytes, GrowthPoint, Stated, Table
+from harness.model.section import Section, markdown
 
 KIB, MIB = 1 << 10, 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One table of the output: a title, columns (the first is text, numbers follow), rows, a closing sentence."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def amount(count: int) -> str:
@@ -93,12 +83,12 @@ def against_section(against: Against) -> Section:
 
 def to_text(table: Table) -> str:
     """Return the whole table as Markdown."""
-    return "\n\n".join(_markdown(section) for section in sections(table)) + "\n"
+    return "\n\n".join(markdown(section) for section in sections(table)) + "\n"
 
 
 def summary(table: Table) -> str:
     """Return the first section alone as Markdown: what the README shows."""
-    return _markdown(_labels(table)) + "\n"
+    return markdown(_labels(table)) + "\n"
 
 
 def show(table: Table, console: Console) -> None:
@@ -154,18 +144,3 @@ def _told(stated: Stated | None) -> tuple[str, str]:
 
 def _both(part: Bytes) -> tuple[str, str]:
     return amount(part.used), amount(part.hold)
-
-
-def _markdown(section: Section) -> str:
-    table = [section.columns, *section.rows]
-    widths = [max(3, *(len(row[i]) for row in table)) for i in range(len(section.columns))]
-    lines = [_line(row, widths) for row in table]
-    rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
-    lines.insert(1, f"|{rule}|")
-    note = ["", section.note] if section.note else []
-    return "\n".join([f"**{section.title}**", "", *lines, *note])
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-    return "| " + " | ".join(cells) + " |"

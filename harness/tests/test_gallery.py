@@ -10,7 +10,8 @@ import pytest
 
 from harness.builds import get_build, sources
 from harness.cli._gallery import summary
-from harness.cli.gallery import exit_code, output_of
+from harness.cli._gallery_document import write_into
+from harness.cli.gallery import command_of, exit_code, output_of
 from harness.explore.request import OPTIONS
 from harness.gallery import GalleryRequest, GalleryResult, gallery
 from harness.gallery.keep import key_of
@@ -21,6 +22,7 @@ from harness.gallery.search import Hunt, repeated, search
 from harness.generate import discover
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, ratio_over
 from harness.model.output import GalleryOutput, decode
+from harness.model.problem import Problem
 from harness.model.suite import Shape
 from harness.tests.test_cli import racewash
 from harness.tests.test_explore import launch, suite
@@ -251,6 +253,28 @@ def test_the_summary_says_what_was_found_and_what_real_threads_never_found() -> 
     assert "1 of 2" in line
     assert ">= 60.000" in line
     assert decode(json.dumps(_plain(output)))
+
+
+def test_the_table_is_put_into_a_document_again_and_again(tmp_path: Path) -> None:
+    request = GalleryRequest(names=("a", "b"), seeds=2)
+    defects = [defect("a", [0.5, 1.5], [60.0, 60.0]), defect("b", [60.0, 1.0]), defect("c", [0.1], category="fault")]
+    output = output_of(GalleryResult(request, "0123", defects))
+    path = tmp_path / "README.md"
+    path.write_text("# Head\n<!-- gallery: begin -->\nold\n<!-- gallery: end -->\ntail\n", encoding="utf-8")
+    command = command_of(request, 10.0, path)
+    assert command == f"racewash gallery a b --seeds 2 --shrink 10 --into {path}"
+    for _ in range(2):
+        write_into(path, output, command)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"# Head\n<!-- gallery: begin -->\n**`{command}`**\n")
+    assert text.endswith("</details>\n<!-- gallery: end -->\ntail\n")
+    assert "old" not in text
+    [interleaving] = [line for line in text.splitlines() if line.startswith("| interleaving")]
+    cells = [cell.strip() for cell in interleaving.split("|")[1:-1]]
+    assert cells == ["interleaving", "2", "1", "15.750", "60.000", "", "0", ">= 60"]
+    path.write_text("nothing", encoding="utf-8")
+    with pytest.raises(Problem, match="has no section between the lines <!-- gallery: begin -->"):
+        write_into(path, output, command)
 
 
 def _plain(output: GalleryOutput) -> object:
