@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.builds import Build, get_build
@@ -51,7 +52,7 @@ class Bench:
         real = None
         if self.request.real_threads:
             stock = get_build("tsan", (exhibit.path,))
-            real = _real(tuple(self._raced(stock, exhibit, hunt, seed) for seed in seeds))
+            real = _real(until_decided(partial(self._raced, stock, exhibit, hunt), seeds))
         return _summed(exhibit, hunt, attempts, real)
 
     def alone(self, exhibit: Exhibit, suite: str) -> bool:
@@ -123,6 +124,16 @@ class Bench:
             shrunk=shrunk,
             bundle=bundle,
         )
+
+
+def until_decided(race: Callable[[int], Attempt], seeds: Sequence[int]) -> tuple[Attempt, ...]:
+    """Race with one seed after the other, until more than half of all were in vain: the median is the budget then."""
+    attempts: list[Attempt] = []
+    for seed in seeds:
+        attempts.append(race(seed))
+        if 2 * sum(not attempt.found for attempt in attempts) > len(seeds):
+            break
+    return tuple(attempts)
 
 
 def _real(attempts: tuple[Attempt, ...]) -> RealThreads:

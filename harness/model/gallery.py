@@ -36,7 +36,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RealThreads:
-    """The same defect, scenarios and CPU time on real threads. `median` counts a search in vain with what it took."""
+    """The same defect, scenarios and CPU time on real threads. `median` counts a search in vain with what it took.
+
+    Once more than half of the seeds were in vain the rest is left out: the median is the budget whatever they show.
+    """
 
     found: int
     seeds: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from harness.cli.gallery import command_of, exit_code, output_of
 from harness.explore.request import OPTIONS
 from harness.gallery import GalleryRequest, GalleryResult, gallery
 from harness.gallery.keep import key_of
-from harness.gallery.measure import Bench
+from harness.gallery.measure import Bench, until_decided
 from harness.gallery.real import race_threads
 from harness.gallery.request import exhibits
 from harness.gallery.search import Hunt, repeated, search
@@ -205,6 +206,17 @@ def test_real_threads_get_the_same_scenarios_and_as_much_cpu_time() -> None:
     in_vain = race_threads(build, replace(bench.hunt(shown), kinds=frozenset({"oom"}), budget=0.5), 1, lambda: False)
     assert not in_vain.found
     assert in_vain.cpu_seconds >= 0.5
+
+
+def test_real_threads_stop_when_their_median_is_decided() -> None:
+    """Of 5: three in vain are enough, two are not."""
+
+    def race(vain: set[int], seed: int) -> Attempt:
+        return Attempt(seed, seed not in vain, 1, 1.0)
+
+    for vain, tried in (({1, 2, 3}, [1, 2, 3]), ({1, 3, 5}, [1, 2, 3, 4, 5]), ({1, 2}, [1, 2, 3, 4, 5])):
+        attempts = until_decided(partial(race, vain), range(1, 6))
+        assert [attempt.seed for attempt in attempts] == tried
 
 
 # ---- Figures ----
