@@ -299,7 +299,7 @@ def test_a_budget_of_seconds_is_divided() -> None:
 DRAWN = """
 import racewash
 from hypothesis import given, settings
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(scenario=racewash.scenarios(racewash.find_suite("segments-loser-leaks")))
 @racewash.explore(executions=10)
 def test_drawn(scenario): ...
@@ -312,7 +312,7 @@ def test_hypothesis_draws_shrinks_and_remembers(pytester: pytest.Pytester) -> No
     first.stdout.fnmatch_lines(["*programs=((Op(name='supply', args=(64,)),),", "*(Op(name='supply', args=(64,)),)),"])
     assert len(list((pytester.path / ".racewash" / "runs").iterdir())) == 1
     assert TOKEN.search(first.outlines[-2])
-    only_remembered = DRAWN.replace("max_examples=6", "max_examples=6, phases=[__import__('hypothesis').Phase.reuse]")
+    only_remembered = DRAWN.replace("max_examples=30", "max_examples=30, phases=[__import__('hypothesis').Phase.reuse]")
     session(pytester, only_remembered, "--racewash-seed=2").assert_outcomes(failed=1)
 
 
