@@ -18,7 +18,7 @@ from harness.model.outcome import Outcome
 from harness.model.problem import Problem
 from harness.model.scenario import Scenario
 
-LATENCY_EVERY = 16
+LATENCY_EVERY = 64
 _MAX_CELLS = 4096
 # How a library names its instrumentation, and a function that only the sanitizer's run time has.
 _INSTRUMENTATION = {

@@ -14,7 +14,7 @@
 #include "bench.h"
 
 enum {
-    LATENCY_EVERY = 16, /* as runs have it */
+    LATENCY_EVERY = 64, /* as runs have it */
     NEVER_MS = 1 << 30,
     HANDLE_BLOCK_BYTES = 8192,
     MAX_PARAMS = 32,

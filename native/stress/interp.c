@@ -2,7 +2,7 @@
 #include "execution.h"
 
 /* Operations between two looks at the clock for the deadline; samples are looks too. */
-enum { LOOK_EVERY = 16, OTHER_CODE = 15 };
+enum { LOOK_EVERY = 64, OTHER_CODE = 15 };
 
 typedef struct clockwork { /* which operations are timed: by their number, so that the loop compares one */
     uint64_t next, next_sample, next_look;
