@@ -52,10 +52,11 @@ extern rs_options rs_settings;
 
 typedef struct rs_rng {
     uint64_t s;
+    bool failed; /* what was drawn of the last failure that could have been */
 } rs_rng;
 
 static inline rs_rng rng_of(uint64_t seed) {
-    return (rs_rng){seed * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x632BE59BD9B4E019)};
+    return (rs_rng){.s = seed * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0x632BE59BD9B4E019)};
 }
 
 /* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014) */
@@ -70,9 +71,16 @@ static inline uint32_t rng_below(rs_rng *r, uint32_t n) {
     return (uint32_t)(((rng_next(r) >> 32) * n) >> 32);
 }
 
-/* What random strategies draw: failures are rare, so that executions get anywhere; whom to wake, and data, are even. */
+enum { FAILS_ONE_IN = 32, FAILS_ON_PERCENT = 75, EXPIRES_ONE_IN = 16 };
+
+/* What random strategies draw: failures are rare, so that executions get anywhere, and come in runs, as where memory is
+ * short: what falls back on a second try must see that fail too. Whom to wake, and data, are even. */
 static inline uint32_t rng_draw(rs_rng *r, uint32_t kind, uint32_t n) {
-    if ((kind == RS_C_FAIL || kind == RS_C_EXPIRE) && rng_below(r, 16) != 0) {
+    if (kind == RS_C_FAIL) {
+        r->failed = r->failed ? rng_below(r, 100) < FAILS_ON_PERCENT : rng_below(r, FAILS_ONE_IN) == 0;
+        return r->failed;
+    }
+    if (kind == RS_C_EXPIRE && rng_below(r, EXPIRES_ONE_IN) != 0) {
         return 0;
     }
     return rng_below(r, n);

@@ -147,7 +147,7 @@ void SHIM(thrd_yield)(void) {
 /* ---- Chance: one stream, the same in every execution, so that a choice list alone repeats it ---- */
 
 static uint64_t chance(void) {
-    rs_rng r = {rt.chance};
+    rs_rng r = {.s = rt.chance};
     uint64_t value = rng_next(&r);
     rt.chance = r.s;
     return value;
