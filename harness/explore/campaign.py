@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from harness.builds import BatchProgress, Symbols, build_record
 from harness.explore.bundle import repro_of
@@ -18,7 +18,7 @@ from harness.model.batch import BAD_REQUEST, DONE, NO_MEMORY, STOPPED, Batch, Ob
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
-from harness.model.schedule import NO_CALIBRATION, Calibration, Options, Schedule
+from harness.model.schedule import NO_CALIBRATION, Calibration, Schedule
 from harness.oracle import observed
 from harness.store import Intents, bundled
 from harness.stress.collect import Collector
@@ -67,10 +67,6 @@ class Campaign:
         """Whether no further batch may be begun."""
         return self.over or self.enough() or self.interrupted() or self.canary is False or bool(self.failed)
 
-    def options_of(self, unit: Unit) -> Options:
-        """What a unit is explored with: what was asked, and what its suite needs."""
-        return replace(self.request.options, linearizable=self.request.options.linearizable or unit.linearizable)
-
     def met(self, canary: str) -> None:
         """A worker is ready, and says how its canary went."""
         self.began = self.began if self.began is not None else time.monotonic()
@@ -79,7 +75,7 @@ class Campaign:
 
     def intend(self, worker: str, unit: Unit, calibration: Calibration = NO_CALIBRATION) -> None:
         """Put on disk what a worker is about to explore, before it does."""
-        options, build = self.options_of(unit), self.launch.build
+        options, build = unit.options(self.request.options), self.launch.build
         schedule = Schedule(options.strategy, unit.first_seed, calibration)
         repro = Repro(unit.origin, unit.scenario.digest, options, schedule, build.identity, "")
         intent = scheduled_intent(repro, unit.scenario, unit.executions, BatchProgress.seed_at())
@@ -111,7 +107,7 @@ class Campaign:
 
     def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
         """A worker died in an execution: keep the finding, with a token by its seed."""
-        options = self.options_of(unit)
+        options = unit.options(self.request.options)
         schedule = Schedule(options.strategy, seed, calibration)
         repro = Repro(unit.origin, unit.scenario.digest, options, schedule, self.launch.build.identity,
                       finding.fingerprint)  # fmt: skip
@@ -144,7 +140,7 @@ class Campaign:
     def _found(self, unit: Unit, seen: Observation) -> None:
         finding = observed(seen, unit.suite, self.symbols.frames)
         repro = repro_of(
-            seen, unit.origin, unit.scenario, self.options_of(unit), self.launch.build, finding.fingerprint
+            seen, unit.origin, unit.scenario, unit.options(self.request.options), self.launch.build, finding.fingerprint
         )
         self._keep(unit, finding, repro, seen.trace_hash)
 

@@ -89,7 +89,7 @@ def cause(left: Event | None, right: Event | None) -> str:
 
 
 def _order(unit: Unit, campaign: Campaign, first_seed: int, executions: int, trace: int = 0) -> Explore:
-    options = campaign.options_of(unit)
+    options = unit.options(campaign.request.options)
     return Explore(unit.scenario, options, first_seed, executions, hashes=True, trace=trace)
 
 

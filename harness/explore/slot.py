@@ -87,7 +87,7 @@ class Slot:
         assert self._child is not None
         self._unit, self._calibration, self._done = unit, NO_CALIBRATION, 0
         self._quiet, self._beat = 0.0, (0, 0)
-        options = self._campaign.options_of(unit)
+        options = unit.options(self._campaign.request.options)
         self._child.progress.clear()
         self._campaign.intend(self._name, unit)
         self._child.tell(

@@ -14,6 +14,7 @@ from harness.model.problem import Problem
 from harness.model.repro import Origin
 from harness.model.rng import Rng
 from harness.model.scenario import Scenario
+from harness.model.schedule import Options
 from harness.model.suite import Shape, Suite
 from harness.stress.draw import scenario_seed
 
@@ -34,6 +35,10 @@ class Unit:
     executions: int
     milliseconds: int = 0
     linearizable: bool = False  # the suite asks for histories to be judged
+
+    def options(self, asked: Options) -> Options:
+        """What it is explored with: what was asked, and what its suite needs."""
+        return replace(asked, linearizable=asked.linearizable or self.linearizable)
 
     def rest(self, done: int) -> Unit | None:
         """Return what is left when so many seeds are done, None when nothing is."""

@@ -120,7 +120,9 @@ class _Search:
         """Explore a unit: a finding that does not count ends a batch, the next one goes on behind it."""
         rest: Unit | None = unit
         while rest is not None:
-            order = Explore(rest.scenario, self._hunt.options, rest.first_seed, rest.executions, first_only=True)
+            order = Explore(
+                rest.scenario, rest.options(self._hunt.options), rest.first_seed, rest.executions, first_only=True
+            )
             child.progress.clear()
             before, began = child.measure()[0], time.monotonic()
             try:
@@ -150,7 +152,7 @@ class _Search:
         return None
 
     def _hit(self, unit: Unit, seen: Observation, finding: Finding) -> Hit:
-        options = self._hunt.options
+        options = unit.options(self._hunt.options)
         repro = repro_of(seen, unit.origin, unit.scenario, options, self._launch.build, finding.fingerprint)
         files, _ = files_of(repro, unit.scenario, self._launch.build, seen.trace_hash)
         if seen.strategy in SEEDED:

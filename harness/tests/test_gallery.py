@@ -72,6 +72,14 @@ def test_the_first_finding_of_an_expected_kind_is_a_hit_that_is_seen_again(what:
     assert repeated(launch(), found.hit, 2) == 2
 
 
+def test_histories_are_judged_where_the_suite_asks_for_it() -> None:
+    asking = replace(suite("deadlock"), oracles=("linearizable",))
+    for one in (asking, suite("deadlock")):
+        hit = search(launch(), replace(hunt(kinds=("deadlock",)), suites=(one,)), 3).hit
+        assert hit is not None
+        assert hit.order.options.linearizable is (one is asking)
+
+
 def test_another_build_does_not_show_it_again() -> None:
     found = search(launch(), hunt("listed", kinds=("deadlock",)), 3)
     assert found.hit is not None
