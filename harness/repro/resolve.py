@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path  # its isdir says False, where that of Path raises: a token may be longer than a name can be
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,16 +46,15 @@ def resolve(given: str, store: Path, others: Mapping[str, Suite] | None = None) 
 
 def folder_of(given: str, store: Path) -> Path | None:
     """Return the bundle that a folder's name or a token stands for, None when a token's is not in the store."""
-    folder = Path(given)
-    if "/" in given or folder.is_dir():
-        return folder
+    if "/" in given or os.path.isdir(given):
+        return Path(given)
     parsed = parse_token(given)
     return _by_content(parsed, store) if isinstance(parsed, str) else _by_token("".join(given.split()), store)
 
 
 def read_bundle(folder: Path) -> Recorded:
     """Return what a bundle's folder holds."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise Problem(f"{folder} does not exist; give a token or the folder of a finding")
     if not (folder / REPRO).exists() and (folder / "finding.json").exists():
         raise Problem(f"{folder} has no schedule ({REPRO}): what real threads did is not recorded; `racewash explore` "

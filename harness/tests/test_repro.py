@@ -346,6 +346,8 @@ def test_wrong_tokens_patches_and_sources(
     token = leak.token or ""
     assert "damaged" in sentence(capsys, "replay", token[:-1])
     assert "no token" in sentence(capsys, "replay", "nonsense")
+    assert "damaged" in sentence(capsys, "replay", token[:-1] + "A" * 300)  # longer than a file's name can be
+    assert "does not exist" in sentence(capsys, "replay", "./" + "A" * 300)
     assert "no.patch does not exist" in sentence(capsys, "replay", token, "--patch", "no.patch")
     assert "exact schedule already" in sentence(capsys, "hunt", leak.bundle or "")
     assert "does not exist" in sentence(capsys, "hunt", str(tmp_path / "nothing"))
