@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "not-linearizable": "no sequential order explains the results",
     "deadlock": "every thread waits for another",
     "livelock": "every thread spins",
+    "blocked": "nobody gets on, for a thread that the plan of faults has stopped for ever",
     "crash": "the process died of a signal",
     "hang": "no progress for the stated time",
     "sanitizer": "another report of a sanitizer",

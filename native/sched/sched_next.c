@@ -3,6 +3,7 @@
 #include "choice.h"
 #include "finding.h"
 #include "sched_private.h"
+#include "stall.h"
 #include "strategy.h"
 
 enum { FAIR_FUEL = 16 };
@@ -10,6 +11,7 @@ enum { FAIR_FUEL = 16 };
 /* ---- The ready set ---- */
 
 void sched_ask_soon(void) {
+    rt.granted = 0;
     sched_set_fuel(1);
 }
 
@@ -92,11 +94,13 @@ void sched_revive_spinners(void) {
     rt.mode &= ~(uint32_t)MODE_SPINNERS;
 }
 
-/* Nobody is ready: time passes, else the spinners have another look, else nothing will ever happen. */
+/* Nobody is ready: time passes, else a stopped thread goes on, else the spinners have another look, else nothing will ever happen. */
 static RS_COLD void make_ready(void) {
     if (rt.timed_cnt > 0) {
         clock_advance_to(rt.next_deadline);
         sched_expire_due();
+    } else if (rt.stalled_cnt > 0) {
+        stall_resume_first();
     } else if (rt.spinner_cnt > 0) {
         if (!spin_all()) {
             sched_end();
@@ -119,6 +123,9 @@ int64_t sched_limited(int64_t fuel) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
     }
+    if (unlikely(rt.stalls)) {
+        fuel = stall_limited(fuel);
+    }
     return fuel > 0 ? fuel : 1;
 }
 
@@ -138,6 +145,7 @@ static rs_fiber *ask(bool can_go_on, bool yielded) {
     } else {
         tid = rt.strategy->choose(&view, &fuel);
     }
+    rt.granted = view.step + (uint64_t)fuel;
     if (tid != view.standard) {
         choice_note(view.step, RS_C_THREAD, (uint32_t)tid);
     }
@@ -147,6 +155,9 @@ static rs_fiber *ask(bool can_go_on, bool yielded) {
 
 rs_fiber *sched_next(bool can_go_on, bool yielded) {
     sched_count_decisions();
+    if (unlikely(rt.stalled_cnt > 0)) {
+        stall_resume_due();
+    }
     while (rt.ready_cnt == 0) {
         make_ready();
         can_go_on = can_go_on && rt.cur->state == FIBER_READY;
