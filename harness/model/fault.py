@@ -9,9 +9,9 @@ fails, each with probability `chance`, `budget` of them at most (0: for ever).
 >>> str(parse_fault("alloc  budget=0 skip=3"))                # from the fourth one on everything fails
 'alloc skip=3 budget=0'
 
-`stall` is met by every point of a program's thread at which it holds `holding`, a word of the target's. After `skip` of
-those it stops, for `steps` points of the others (0: for ever). `clock` is met by every reading of a clock, as `alloc` is
-by allocations: the clock jumps by `jump` nanoseconds (back: the real-time clock alone), or stands still where that is 0.
+`stall` is met by every point of a program's thread at which it holds `holding`, a word of the target's. After `skip`
+of those it stops, for `steps` points of the others (0: for ever). `clock` is met by every reading of a clock, as `alloc`
+is by allocations: the clock jumps by `jump` nanoseconds (back: the real-time clock alone); where that is 0 it stands.
 
 >>> str(parse_fault("stall thread=1 holding=version skip=3 steps=500"))
 'stall thread=1 holding=version skip=3 steps=500'
@@ -78,9 +78,9 @@ FIELDS = {ALLOC: ("label", "site", "thread", *_AGAIN), STALL: ("thread", "holdin
 def parse_fault(text: str) -> Fault:
     """Return the fault that a text says. Raises Problem with one sentence when it says none.
 
-    >>> parse_fault("disk skip=3")
+    >>> parse_fault("disk")
     Traceback (most recent call last):
-    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc, stall, clock
+    harness.model.problem.Problem: the fault 'disk' is of no kind that is known; the kinds are alloc, stall, clock
     """
     kind, *words = text.split() or [""]
     if kind not in KINDS:
