@@ -15,8 +15,19 @@ from harness.explore.result import CONTROLLED
 from harness.explore.strategies import STRATEGIES
 from harness.faults import SweepRequest, SweepResult
 from harness.faults import sweep as sweep_suites
-from harness.faults.request import FAULTS, MAX_POINTS, MAX_SCHEDULES, MAX_STEPS, ONCE, PAIRS, PERSISTENT
+from harness.faults.request import (
+    BASE_SEED,
+    CLOCK_SEED,
+    FAULTS,
+    MAX_POINTS,
+    MAX_SCHEDULES,
+    MAX_STEPS,
+    ONCE,
+    PAIRS,
+    PERSISTENT,
+)
 from harness.faults.result import again
+from harness.model.fault import CLOCK
 from harness.model.layout import Layout
 from harness.model.output import SweepOutput, suite_figures
 from harness.model.schedule import Options
@@ -49,7 +60,7 @@ BOTH = " and ".join(map(str, STANDARD.layouts))
               help="Logical threads of each scenario.")  # fmt: skip
 @click.option("--ops", type=click.IntRange(1, MAX_OPS), default=STANDARD.ops, show_default=True,
               help="About so many operations a thread.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=STANDARD.seed, show_default=True,
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), show_default=f"{BASE_SEED}, of the clock {CLOCK_SEED}",
               help="Decides the suites' base scenarios and the schedules.")  # fmt: skip
 @click.option("--strategy", type=click.Choice(tuple(name for name in STRATEGIES if name != "dfs")),
               default=OPTIONS.strategy, show_default=True, help="How threads are chosen.")  # fmt: skip
@@ -63,8 +74,8 @@ BOTH = " and ".join(map(str, STANDARD.layouts))
               help="Seconds after which one execution counts as hanging.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def sweep(suites: tuple[str, ...], fault: str, schedules: int, once: bool, persistent: bool, both: bool, pairs: bool,
-          points: int, steps: int, layouts: tuple[Layout, ...], threads: int, ops: int, seed: int, strategy: str, jobs: int,
-          seconds: float | None, resume: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
+          points: int, steps: int, layouts: tuple[Layout, ...], threads: int, ops: int, seed: int | None,
+          strategy: str, jobs: int, seconds: float | None, resume: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
           as_json: bool) -> int:  # fmt: skip
     """Make every allocation of the suites' base scenarios fail in turn (all suites when none is named).
 
@@ -78,7 +89,7 @@ def sweep(suites: tuple[str, ...], fault: str, schedules: int, once: bool, persi
         layouts=tuple(dict.fromkeys(layouts)) or STANDARD.layouts,
         threads=threads,
         ops=ops,
-        seed=seed,
+        seed=seed if seed is not None else CLOCK_SEED if fault == CLOCK else BASE_SEED,
         jobs=jobs,
         options=Options(strategy=strategy, check_every=OPTIONS.check_every),
         seconds=seconds,

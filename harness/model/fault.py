@@ -10,8 +10,8 @@ fails, each with probability `chance`, `budget` of them at most (0: for ever).
 'alloc skip=3 budget=0'
 
 `stall` is met by every point of a program's thread at which it holds `holding`, a word of the target's. After `skip`
-of those it stops, for `steps` points of the others (0: for ever). `clock` is met by every reading of a clock, as `alloc`
-is by allocations: the clock jumps by `jump` nanoseconds (back: the real-time clock alone); where that is 0 it stands.
+of those it stops, for `steps` points of the others (0: for ever). `clock` is met by every reading of a clock, as
+`alloc` is by allocations: the clock jumps by `jump` nanoseconds (back: the real-time clock alone); 0: it stands still.
 
 >>> str(parse_fault("stall thread=1 holding=version skip=3 steps=500"))
 'stall thread=1 holding=version skip=3 steps=500'
