@@ -75,8 +75,8 @@ BOTH = " and ".join(map(str, STANDARD.layouts))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def sweep(suites: tuple[str, ...], fault: str, schedules: int, once: bool, persistent: bool, both: bool, pairs: bool,
           points: int, steps: int, layouts: tuple[Layout, ...], threads: int, ops: int, seed: int | None,
-          strategy: str, jobs: int, seconds: float | None, resume: bool, patches: tuple[Path, ...], store: Path, hang_after: float,
-          as_json: bool) -> int:  # fmt: skip
+          strategy: str, jobs: int, seconds: float | None, resume: bool, patches: tuple[Path, ...], store: Path,
+          hang_after: float, as_json: bool) -> int:  # fmt: skip
     """Make every allocation of the suites' base scenarios fail in turn (all suites when none is named).
 
     Or stop each thread where it holds something, or let the clock jump and stand still. That all others wait for a
