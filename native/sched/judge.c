@@ -38,9 +38,9 @@ void judge_at_rest(void) {
 void judge_beside_the_dead(void) {
     faults_stop();
     rt.reliable = true;
-    rt.target->check(rt.core, RW_INSTANT);
-    if (rt.target->outlive != NULL) {
+    if (rt.target->outlive != NULL) { /* first: it waits for less */
         rt.target->outlive(rt.core);
     }
+    rt.target->check(rt.core, RW_INSTANT);
     judge_collect();
 }

@@ -112,7 +112,8 @@ static RS_COLD void make_ready(void) {
     }
 }
 
-int64_t sched_limited(int64_t fuel) {
+/* So that all looks happen at their steps, but for stopped threads'. */
+static int64_t limited(int64_t fuel) {
     uint64_t step = rs_step();
     int64_t look = LOOK_EVERY - (int64_t)(step % LOOK_EVERY);
     int64_t left = (int64_t)(rt.bound - step);
@@ -123,10 +124,12 @@ int64_t sched_limited(int64_t fuel) {
         int64_t until = (int64_t)(rt.check_at - rt.decisions);
         fuel = until < fuel ? until : fuel;
     }
-    if (unlikely(rt.stalls)) {
-        fuel = stall_limited(fuel);
-    }
     return fuel > 0 ? fuel : 1;
+}
+
+int64_t sched_limited(int64_t fuel) {
+    fuel = limited(fuel);
+    return unlikely(rt.stalls) ? stall_limited(fuel) : fuel;
 }
 
 static rs_fiber *ask(bool can_go_on, bool yielded) {
@@ -145,11 +148,12 @@ static rs_fiber *ask(bool can_go_on, bool yielded) {
     } else {
         tid = rt.strategy->choose(&view, &fuel);
     }
-    rt.granted = view.step + (uint64_t)fuel;
     if (tid != view.standard) {
         choice_note(view.step, RS_C_THREAD, (uint32_t)tid);
     }
-    sched_set_fuel(sched_limited(fuel));
+    fuel = limited(fuel);
+    rt.granted = view.step + (uint64_t)fuel;
+    sched_set_fuel(unlikely(rt.stalls) ? stall_limited(fuel) : fuel);
     return rt.fibers[tid];
 }
 

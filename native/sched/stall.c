@@ -116,7 +116,7 @@ bool stall_point(rs_fiber *f) {
     }
     uint64_t step = rs_step();
     if (rt.observer == NULL && rt.ready_cnt > 1 && step < rt.granted && step < rt.stall_until) {
-        sched_set_fuel(sched_limited((int64_t)(rt.granted - step)));
+        sched_set_fuel(stall_limited((int64_t)(rt.granted - step)));
         return true;
     }
     return false;
