@@ -8,7 +8,7 @@ from typing import Any
 from cffi import FFI
 
 from harness.builds.target import Target
-from harness.model.fault import Fault, FaultCounts, parse_plan
+from harness.model.fault import ALLOC, ANY, KINDS, Fault, FaultCounts, parse_plan
 from harness.model.outcome import Outcome, Snapshot, Violation
 from harness.model.problem import Problem
 from harness.model.scenario import Program, Scenario
@@ -53,9 +53,10 @@ class Plan:
         return self._new("rw_param[]", values), len(values)
 
     def _faults(self, texts: tuple[str, ...]) -> tuple[Any, int]:
-        if texts and not self._target.sites:
+        plan = parse_plan(texts)
+        if any(fault.kind == ALLOC for fault in plan) and not self._target.sites:
             raise Problem(f"the target {self._target.name} has no allocations that can be made to fail")
-        faults = [self._fault(fault) for fault in parse_plan(texts)]
+        faults = [self._fault(fault) for fault in plan]
         return self._new("rw_fault[]", faults), len(faults)
 
     def _fault(self, fault: Fault) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class Plan:
         if fault.site and not any(line == site.line and site.file.endswith(file) for site in self._target.sites):
             raise Problem(f"the fault '{fault}' names no place that allocates; `racewash list sites` prints them all")
         return {
-            "kind": 0,  # RW_FAULT_ALLOC, the only one yet
+            "kind": KINDS.index(fault.kind),  # in the order of RW_FAULT_ALLOC, ...
             "thread": -2 if fault.thread is None else fault.thread,  # RW_ANY_THREAD
             "label": self._new("char[]", fault.label.encode()) if fault.label else self._ffi.NULL,
             "file": self._new("char[]", file.encode()) if file else self._ffi.NULL,
@@ -73,7 +74,20 @@ class Plan:
             "budget": fault.budget,
             "chance": fault.chance,
             "seed": fault.seed,
+            "jump": fault.jump,
+            "steps": fault.steps,
+            "hold": self._hold(fault),
         }
+
+    def _hold(self, fault: Fault) -> int:
+        if fault.holding == ANY:
+            return -1  # RW_ANY_HOLD
+        if fault.holding not in self._target.holds:
+            known = ", ".join((*self._target.holds, ANY))
+            raise Problem(
+                f"the fault '{fault}' names nothing that a thread of {self._target.name} holds; it may be {known}"
+            )
+        return self._target.holds.index(fault.holding)
 
     def _program(self, program: Program) -> tuple[Any, int, int]:
         ops = []
@@ -126,6 +140,9 @@ def read_faults(target: Target, raw: Any) -> FaultCounts:
         reached=tuple(int(raw.reached[i]) for i in sites),
         failing=tuple(int(raw.failing[i]) for i in sites),
         benign=tuple(int(raw.benign[i]) for i in scopes),
+        met=tuple(int(raw.met[i]) for i in range(len(raw.met))),
+        blocked=int(raw.blocked),
+        unjudged=int(raw.unjudged),
     )
 
 

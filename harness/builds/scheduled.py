@@ -32,6 +32,7 @@ KINDS = {
     "RS_F_THREAD": "sanitizer",
     "RS_F_UNSUPPORTED": "",
     "RS_F_ORDER": "not-linearizable",
+    "RS_F_BLOCKED": "blocked",
 }
 _STATUSES = (DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED)
 _COUNTS = (

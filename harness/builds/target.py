@@ -51,6 +51,7 @@ class Target:
     codes: tuple[str, ...]
     sites: tuple[Site, ...] = ()  # places whose allocations can be made to fail
     benign: tuple[Benign, ...] = ()
+    holds: tuple[str, ...] = ()  # what a thread can hold that keeps others waiting, or memory from being freed
 
 
 def read_target(ffi: FFI, table: Any) -> Target:
@@ -78,7 +79,8 @@ def read_target(ffi: FFI, table: Any) -> Target:
     sites = tuple(Site(relative(text(site.file)), int(site.line), text(site.function)) for site in listed)
     scopes = (table.benign[i] for i in range(table.benign_cnt))
     benign = tuple(Benign(text(scope.op), text(scope.function), text(scope.reason)) for scope in scopes)
-    return Target(text(table.name), ops, params, invariants, codes, sites, benign)
+    holds = tuple(text(table.holds[i]) for i in range(table.hold_cnt))
+    return Target(text(table.name), ops, params, invariants, codes, sites, benign, holds)
 
 
 def relative(file: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli._summary import checked, findings_text
+from harness.model.fault import ALLOC, STALL
 from harness.model.output import SweepOutput
 
 
@@ -14,13 +15,9 @@ def summary(output: SweepOutput, missed: str = "", patches: Sequence[Path] = ())
     earlier = f", {output.resumed:,} before" if output.resumed else ""
     lines = ["", f"memory model: {output.memory_model}; {output.executions:,} executions{earlier}; "
              f"{output.schedules} schedules of each fault point"]  # fmt: skip
-    lines += _table([("suite", "layout", "mode", "points", "swept", "executions")] + [
-        (row.suite, row.layout, row.mode, str(row.points), f"{row.swept}{'' if row.complete else ' so far'}",
-         f"{row.executions:,}")
-        for row in output.sweeps
-    ])  # fmt: skip
+    lines += _figures(output)
     lines += checked(output.suites, output.seconds)
-    lines += _places(output)
+    lines += _places(output) if output.fault == ALLOC else _waits(output)
     lines += findings_text(output.findings)
     lines += [f"note: {note}" for note in output.notes]
     if not output.complete:
@@ -30,6 +27,25 @@ def summary(output: SweepOutput, missed: str = "", patches: Sequence[Path] = ())
     first = next((finding.token for finding in output.findings if finding.token), None)
     patched = "".join(f" --patch {path}" for path in patches)
     return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))
+
+
+def _figures(output: SweepOutput) -> list[str]:
+    dead = any(row.blocked or row.unjudged for row in output.sweeps)
+    stalls = output.fault == STALL
+    rows = [("suite", "layout", "mode", *(("holding",) if stalls else ()), "points", "swept", "executions",
+             *(("blocked", "unjudged") if dead else ()))]  # fmt: skip
+    for row in output.sweeps:
+        held = (row.holding,) if stalls else ()
+        waits = (f"{row.blocked:,}", f"{row.unjudged:,}") if dead else ()
+        swept = f"{row.swept}{'' if row.complete else ' so far'}"
+        rows.append((row.suite, row.layout, row.mode, *held, str(row.points), swept, f"{row.executions:,}", *waits))
+    return _table(rows)
+
+
+def _waits(output: SweepOutput) -> list[str]:
+    count = sum(wait.executions for wait in output.blocked)
+    lines = [f"blocked by a thread stopped for ever, as they should be: {count:,} executions"] if count else []
+    return lines + [f"  {wait.executions:,}: {wait.holder}" for wait in output.blocked]
 
 
 def _places(output: SweepOutput) -> list[str]:

@@ -55,6 +55,20 @@ class Chain:
         return f"{self.suite}, {self.layout}, {self.mode}"
 
     @property
+    def likely(self) -> int:
+        """How many points there are to take, as far as is known."""
+        return self.points
+
+    @property
+    def swept(self) -> int:
+        """How many points have failed."""
+        return sum(hits > 0 for hits in self.done.values())
+
+    def plan(self, point: Point) -> tuple[str, ...]:
+        """Return the plan that makes a point fail."""
+        return faults_of(self.mode, point)
+
+    @property
     def complete(self) -> bool:
         """Whether every point was made to fail."""
         return self.following is None and not self.open

@@ -7,20 +7,23 @@ from pathlib import Path
 
 from harness.explore.request import OPTIONS, ExploreRequest
 from harness.explore.request import check as check_exploration
+from harness.model.fault import ALLOC, KINDS
 from harness.model.layout import AFTER, BEFORE, Layout
 from harness.model.problem import Problem
 from harness.model.schedule import Options
 from harness.model.suite import Shape
 
 ONCE, PERSISTENT, PAIRS = "once", "persistent", "pairs"
-MODES = {  # how a fault point fails
+MODES = {  # how a fault point fails; of a stall: the thread goes on later, or never; a clock jumps, or stands still
     ONCE: "this allocation alone fails",
     PERSISTENT: "this allocation fails, and every one after it",
     PAIRS: "this allocation fails, and one later one",
 }
-FAULTS = ("alloc",)
+FAULTS = KINDS
+MAX_POINTS, MAX_STEPS = 1 << 20, 1 << 40
 MAX_SCHEDULES = 1 << 20
 BASE_SEED = 5  # of the base scenarios, which together reach every place that allocates: accept_faults.py says so
+CLOCK_SEED = 19  # of those in which a sync wash looks at its time-out, which the jump of a clock alone makes it reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,9 @@ class SweepRequest:
     """One sweep. Of each suite the scenario of `seed` is taken, in each layout; each fault point fails in each mode.
 
     `schedules`: of each fault point. `seconds` None: until everything is swept; else what is left can be gone on with
-    (`resume`) by the same request. Otherwise as an ExploreRequest.
+    (`resume`) by the same request. `fault`: a kind of fault; of other kinds than allocations at most `points` of the
+    points counted are taken, and a thread that is stopped once goes on after `steps` points of the others. Otherwise as
+    an ExploreRequest.
     """
 
     suites: tuple[str, ...]
@@ -45,6 +50,9 @@ class SweepRequest:
     store: Path = Path(".racewash")
     hang_after: float = 30.0
     patches: tuple[Path, ...] = ()
+    fault: str = ALLOC
+    points: int = 16
+    steps: int = 500
 
     @property
     def exploration(self) -> ExploreRequest:
@@ -68,6 +76,14 @@ def check(request: SweepRequest) -> None:
     unknown = [mode for mode in request.modes if mode not in MODES]
     if unknown or not request.modes:
         raise Problem(f"there is no mode {', '.join(unknown) or 'given'}; the modes are {', '.join(MODES)}")
+    if request.fault not in FAULTS:
+        raise Problem(f"there is no fault {request.fault!r} to sweep; there is {', '.join(FAULTS)}")
+    if request.fault != ALLOC and PAIRS in request.modes:
+        raise Problem("pairs are of allocations: a thread that stops, or a clock, is swept once and for ever")
+    if not 1 <= request.points <= MAX_POINTS or not 1 <= request.steps <= MAX_STEPS:
+        raise Problem(
+            f"points is {request.points}, steps {request.steps}; they are from 1 to {MAX_POINTS} and {MAX_STEPS}"
+        )
     if not request.layouts:
         raise Problem("no layout is given: a sweep needs one at least")
     if request.options.fail_alloc:

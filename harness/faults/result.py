@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ import msgspec
 from harness.explore.result import Explored
 from harness.faults.chain import COUNT, Chain
 from harness.faults.request import ONCE, PERSISTENT, SweepRequest
-from harness.model.fault import NO_COUNTS, Benign, FaultCounts, Site
-from harness.model.output import BenignFigures, SiteFigures, SweepFigures
+from harness.faults.spread import Spread, waits_of
+from harness.model.fault import NO_COUNTS, STALL, Benign, FaultCounts, Site
+from harness.model.output import BenignFigures, BlockedFigures, SiteFigures, SweepFigures
 from harness.version import VERSION
 
 CORE = "native/core/"  # whose places a sweep must all have made fail
@@ -42,12 +44,30 @@ class SweepResult(Explored):
         """Return each chain that makes something fail, as it is printed."""
         return tuple(
             SweepFigures(
-                suite=chain.suite, layout=str(chain.layout), mode=chain.mode, points=chain.points,
-                swept=sum(hits > 0 for hits in chain.done.values()), complete=chain.complete,
-                executions=chain.executions,
+                suite=suite, layout=layout, mode=mode, holding=holding, points=sum(chain.points for chain in chains),
+                swept=sum(chain.swept for chain in chains), complete=all(chain.complete for chain in chains),
+                executions=sum(chain.executions for chain in chains), hit=sum(chain.counts.hit for chain in chains),
+                blocked=sum(chain.counts.blocked for chain in chains),
+                unjudged=sum(chain.counts.unjudged for chain in chains),
             )
-            for chain in self.chains if chain.mode != COUNT
+            for (suite, layout, mode, holding), chains in self._rows().items()
         )  # fmt: skip
+
+    def _rows(self) -> dict[tuple[str, str, str, str], list[Chain]]:
+        """Return the chains that make something fail, by what a row of the table tells apart: not by thread."""
+        rows: dict[tuple[str, str, str, str], list[Chain]] = {}
+        for chain in self.chains:
+            if chain.mode != COUNT:
+                held = chain.fault.holding if isinstance(chain, Spread) and chain.fault.kind == STALL else ""
+                rows.setdefault((chain.suite, str(chain.layout), chain.mode, held), []).append(chain)
+        return rows
+
+    def waits(self) -> tuple[BlockedFigures, ...]:
+        """Return for which threads, stopped for ever, all others have waited; the most frequent first."""
+        waits: Counter[str] = Counter()
+        for chain in self.chains:
+            waits.update(waits_of(chain))
+        return tuple(BlockedFigures(holder=holder, executions=count) for holder, count in waits.most_common())
 
     def site_figures(self) -> tuple[SiteFigures, ...]:
         """Return each place that allocates, with how often it was reached and how often it failed."""
@@ -75,6 +95,7 @@ class SweepResult(Explored):
             "sweeps": msgspec.to_builtins(self.sweeps()),
             "sites": msgspec.to_builtins(self.site_figures()),
             "benign": msgspec.to_builtins(self.benign_figures()),
+            "blocked": msgspec.to_builtins(self.waits()),
             "complete": self.complete,
         }  # fmt: skip
 
@@ -95,6 +116,7 @@ def intent(request: SweepRequest) -> dict[str, Any]:
         "seconds_asked": request.seconds,
         "executions_asked": None,
         "schedules": request.schedules,
+        "fault": request.fault,
         "modes": list(request.modes),
         "strategy": request.options.strategy,
         "options": msgspec.to_builtins(request.options),
@@ -114,8 +136,8 @@ def intent(request: SweepRequest) -> dict[str, Any]:
 def again(request: SweepRequest) -> str:
     """Return the command that sweeps the same once more."""
     standard = SweepRequest(())
-    words = ["racewash", "sweep", *request.suites, "--fault", "alloc"]
-    for name in ("schedules", "threads", "ops", "seed", "jobs", "seconds", "store"):
+    words = ["racewash", "sweep", *request.suites, "--fault", request.fault]
+    for name in ("schedules", "points", "steps", "threads", "ops", "seed", "jobs", "seconds", "store"):
         if (value := getattr(request, name)) != getattr(standard, name) and value is not None:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     if request.hang_after != standard.hang_after:

@@ -14,8 +14,10 @@ from harness.faults.campaign import SweepCampaign
 from harness.faults.chain import COUNT, Chain, chains_of
 from harness.faults.request import SweepRequest, check
 from harness.faults.result import SweepResult, intent
+from harness.faults.spread import spread_chains
 from harness.faults.state import restore, save, state_path
 from harness.faults.units import FaultUnits
+from harness.model.fault import ALLOC, CLOCK, STALL
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.suite import Suite
@@ -27,6 +29,8 @@ from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 
 Say = Callable[[str], None]
+WHAT = {ALLOC: "each allocation fails", STALL: "each thread stops where it holds something",
+        CLOCK: "the clock jumps or stands at each reading"}  # fmt: skip
 
 
 def _nobody(_: str) -> None: ...
@@ -47,12 +51,17 @@ def sweep(request: SweepRequest, notify: Say, tell: Say = _nobody) -> SweepResul
     check(request)
     suites = chosen(request.suites, discover(), {})
     request = replace(request, suites=tuple(suite.name for suite in suites))
-    chains = chains_of(request.suites, request.layouts, request.modes)
     notify(
-        f"sweeping {', '.join(request.suites)}: each allocation fails ({', '.join(request.modes)}) under "
+        f"sweeping {', '.join(request.suites)}: {WHAT[request.fault]} ({', '.join(request.modes)}) under "
         f"{request.schedules} schedules, layouts {' and '.join(map(str, request.layouts))}, seed {request.seed}"
     )
-    return sweep_with(exploring(get_build("sched", request.patches)), request, suites, chains, notify, tell)
+    build = get_build("sched", request.patches)
+    chains: list[Chain]
+    if request.fault == ALLOC:
+        chains = chains_of(request.suites, request.layouts, request.modes)
+    else:
+        chains = [*spread_chains(request, load_runtime(build).target.holds)]
+    return sweep_with(exploring(build), request, suites, chains, notify, tell)
 
 
 def sweep_with(
@@ -99,7 +108,7 @@ def _all(earlier: list[Finding], collector: Collector) -> list[Finding]:
 
 def _progress(chains: list[Chain]) -> str:
     failing = [chain for chain in chains if chain.mode != COUNT]
-    done, of = sum(len(chain.done) for chain in failing), sum(chain.points for chain in failing)
+    done, of = sum(len(chain.done) for chain in failing), sum(chain.likely for chain in failing)
     return f"{done} of about {max(of, done)} fault points"
 
 

@@ -13,6 +13,7 @@ import msgspec
 from harness.builds import Build
 from harness.faults.chain import Chain
 from harness.faults.request import SweepRequest
+from harness.faults.spread import Spread, waits_of
 from harness.model.fault import FaultCounts
 from harness.model.finding import Finding
 from harness.model.problem import Problem
@@ -29,6 +30,7 @@ class ChainState(msgspec.Struct):
     points: int
     counts: FaultCounts
     executions: int
+    waits: dict[str, int] = {}
 
 
 class State(msgspec.Struct):
@@ -42,7 +44,8 @@ class State(msgspec.Struct):
 def state_path(request: SweepRequest, build: Build) -> Path:
     """Return where the state of this request on this build is kept."""
     decides = (build.identity, request.suites, request.schedules, request.modes, tuple(map(str, request.layouts)),
-               request.threads, request.ops, request.seed, msgspec.to_builtins(request.options))  # fmt: skip
+               request.threads, request.ops, request.seed, request.fault, request.points, request.steps,
+               msgspec.to_builtins(request.options))  # fmt: skip
     key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()[:16]
     return request.store / FOLDER / f"{key}.json"
 
@@ -50,7 +53,7 @@ def state_path(request: SweepRequest, build: Build) -> Path:
 def save(path: Path, chains: list[Chain], findings: list[Finding]) -> None:
     """Write the state. Raises Problem when the store refuses."""
     kept = {
-        chain.name: ChainState(list(chain.done.items()), chain.points, chain.counts, chain.executions)
+        chain.name: ChainState(list(chain.done.items()), chain.points, chain.counts, chain.executions, waits_of(chain))
         for chain in chains
     }
     keep_file(path, msgspec.json.encode(State(FORMAT, kept, findings)))
@@ -71,4 +74,6 @@ def restore(path: Path, chains: list[Chain]) -> list[Finding]:
         if kept:
             chain.done = dict(kept.done)
             chain.points, chain.counts, chain.executions = kept.points, kept.counts, kept.executions
+            if isinstance(chain, Spread):
+                chain.waits.update(kept.waits)
     return state.findings

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.explore.units import Unit, drawn, schedule_seed
-from harness.faults.chain import COUNT, Chain, Point, faults_of
+from harness.faults.chain import COUNT, Chain, Point
 from harness.faults.request import SweepRequest
-from harness.model.batch import Batch
+from harness.faults.spread import Spread, who_is_dead
+from harness.model.batch import Batch, Observation
 from harness.model.repro import Origin
 from harness.model.suite import Suite
 
@@ -68,6 +70,14 @@ class FaultUnits:
             del self._ran[key]
             self._ended(unit, unit.first_seed + unit.executions)
 
+    def waited(self, unit: Unit, seen: Iterable[Observation]) -> None:
+        """Count executions in which all waited for a thread that was stopped for ever, by who it was."""
+        assert isinstance(unit, FaultUnit)
+        chain = self.chains[unit.chain]
+        assert isinstance(chain, Spread)
+        for one in seen:
+            chain.waits[who_is_dead(one.message)] += one.count
+
     def lost(self, unit: Unit, seed: int) -> None:
         """A unit's process died in the execution of this seed: the rest comes as another unit, if there is any."""
         assert isinstance(unit, FaultUnit)
@@ -84,7 +94,7 @@ class FaultUnits:
 
     def _unit(self, chain: Chain, point: Point) -> FaultUnit:
         request = self._request
-        origin = Origin(chain.suite, request.seed, request.shape(chain.layout, faults_of(chain.mode, point)))
+        origin = Origin(chain.suite, request.seed, request.shape(chain.layout, chain.plan(point)))
         scenario = drawn(self._suites[chain.suite], origin)
         first = self._first_seed(chain.suite)
         return FaultUnit(chain.suite, origin, scenario, first, request.schedules, chain=chain.name, point=point)

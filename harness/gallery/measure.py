@@ -14,6 +14,7 @@ from harness.gallery.real import race_threads
 from harness.gallery.request import OPS, THREADS, Exhibit, GalleryRequest
 from harness.gallery.search import Hunt, Searched, repeated, search, suites_named
 from harness.model.documents import FAULT
+from harness.model.fault import parse_plan
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, most_common
 from harness.model.layout import parse_layout
 from harness.model.problem import Problem
@@ -66,11 +67,13 @@ class Bench:
         try:
             layout = None if defect.layout == "drawn" else parse_layout(defect.layout)
             chosen = suites_named(suites or defect.suites, self.suites)
+            plan = tuple(map(str, parse_plan(defect.plan)))
         except (ValueError, Problem) as error:
             raise Problem(f"the header of {exhibit.path}: {error}") from error
-        shape = Shape(threads=THREADS, ops=OPS, layout=layout)
-        # Where it takes a failed allocation to show, failures are choices too.
-        options = replace(request.options, fail_alloc=True) if defect.category == FAULT else request.options
+        shape = Shape(threads=THREADS, ops=OPS, layout=layout, faults=plan)
+        # Where it takes a failed allocation to show, failures are choices too; other faults stand in its plan.
+        failing = defect.category == FAULT and not plan
+        options = replace(request.options, fail_alloc=True) if failing else request.options
         return Hunt(chosen, shape, options, frozenset(defect.finds), budget or request.budget)
 
     # ---- one search ----

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from harness.model.fault import CREATION, SURE, Fault
+from harness.model.fault import ANY, CLOCK, CREATION, STALL, SURE, Fault
 from harness.model.scenario import Op, Program, Scenario
 from harness.model.suite import Shape, Suite
 
@@ -22,8 +22,37 @@ def seeds() -> st.SearchStrategy[int]:
     return st.integers(min_value=0, max_value=MAX_SEED)
 
 
-def faults(threads: int, labels: Sequence[str] = ()) -> st.SearchStrategy[str]:
-    """Draw one fault (harness.model.fault); the simplest lets the first allocation fail.
+def faults(threads: int, labels: Sequence[str] = (), holds: Sequence[str] = ()) -> st.SearchStrategy[str]:
+    """Draw one fault (harness.model.fault) of an allocation, a thread or the clock; the simplest lets the first
+    allocation fail. `holds`: what threads of the target hold.
+    """
+    return st.one_of(failures(threads, labels), stalls(threads, holds), clocks(threads))
+
+
+def stalls(threads: int, holds: Sequence[str] = ()) -> st.SearchStrategy[str]:
+    """Draw a thread that stops; the simplest does so at its first point, for one step."""
+    return st.builds(
+        lambda thread, holding, skip, steps: str(Fault(STALL, thread=thread, holding=holding, skip=skip, steps=steps)),
+        st.sampled_from((None, *range(threads))),
+        st.sampled_from((ANY, *holds)),
+        st.integers(min_value=0, max_value=500),
+        st.sampled_from((1, 20, 300, 5000, 0)),
+    )
+
+
+def clocks(threads: int) -> st.SearchStrategy[str]:
+    """Draw a clock that jumps or stands still."""
+    return st.builds(
+        lambda thread, jump, skip, budget: str(Fault(CLOCK, thread=thread, jump=jump, skip=skip, budget=budget)),
+        st.sampled_from((None, CREATION, *range(threads))),
+        st.sampled_from((1_000_000, 3_600_000_000_000, -3_600_000_000_000, 0)),
+        st.integers(min_value=0, max_value=50),
+        st.sampled_from((1, 8, 0)),
+    )
+
+
+def failures(threads: int, labels: Sequence[str] = ()) -> st.SearchStrategy[str]:
+    """Draw a failing allocation.
 
     Each condition is left out when it can be: what is left in a minimal example is needed to see the failure.
     """
@@ -40,9 +69,9 @@ def faults(threads: int, labels: Sequence[str] = ()) -> st.SearchStrategy[str]:
     )
 
 
-def plans(threads: int, labels: Sequence[str] = ()) -> st.SearchStrategy[tuple[str, ...]]:
+def plans(threads: int, labels: Sequence[str] = (), holds: Sequence[str] = ()) -> st.SearchStrategy[tuple[str, ...]]:
     """Draw a scenario's `faults`: none at all is the simplest, so that a needless one is shrunk away."""
-    return st.lists(faults(threads, labels), max_size=3).map(tuple)
+    return st.lists(faults(threads, labels, holds), max_size=3).map(tuple)
 
 
 def scenarios(suite: Suite, shapes: Sequence[Shape]) -> st.SearchStrategy[Scenario]:

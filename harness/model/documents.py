@@ -19,7 +19,7 @@ class Defect:
     `suites`: where it is looked for first, `suite` alone unless the header has a line `Suites`. `category`: the
     header's `Class`. `layout`: the one in which it shows. `number`: its own in the
     specification's list, null where it has none.
-    `deferred`: why no schedule can show it, empty where one can.
+    `deferred`: why no schedule can show it, empty where one can. `plan`: faults without which none does.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Defect:
     layout: str = "after"
     number: int | None = None
     deferred: str = ""
+    plan: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def parse_defect(patch: str) -> Defect:
             layout=header.get("Layout", "after"),
             number=int(header["Gallery"]) if "Gallery" in header else None,
             deferred=header.get("Deferred", ""),
+            plan=tuple(header["Plan"].split("; ")) if "Plan" in header else (),
         )
     except KeyError as error:
         raise ValueError(f"the header has no field {error.args[0]}") from error

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+BLOCKED = "blocked"
 KINDS: dict[str, str] = {
     "data-race": "two threads touched the same memory without order, one of them writing",
     "use-after-free": "memory was touched after it was freed",
@@ -17,6 +18,7 @@ KINDS: dict[str, str] = {
     "not-linearizable": "no sequential order explains the results",
     "deadlock": "every thread waits for another",
     "livelock": "every thread spins",
+    BLOCKED: "nobody gets on, for a thread that the plan of faults has stopped for ever",
     "crash": "the process died of a signal",
     "hang": "no progress for the stated time",
     "sanitizer": "another report of a sanitizer",

@@ -156,7 +156,11 @@ class ExploreOutput(Output):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepFigures:
-    """One suite, layout and mode of a sweep: fault points counted and made to fail; `complete`: all of them."""
+    """One suite, layout and mode of a sweep: fault points counted and made to fail; `complete`: all of them.
+
+    Of threads that stop also what they hold. `hit`: executions with a fault; `blocked`: in which all others waited for
+    what a thread held that was stopped for ever, `unjudged`: in which only the judgement at the end would have.
+    """
 
     suite: str
     layout: str
@@ -164,6 +168,18 @@ class SweepFigures:
     points: int
     swept: int
     complete: bool
+    executions: int
+    holding: str = ""
+    hit: int = 0
+    blocked: int = 0
+    unjudged: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedFigures:
+    """A thread stopped for ever, what it held, and in how many executions all others waited for it: as they should."""
+
+    holder: str
     executions: int
 
 
@@ -213,6 +229,7 @@ class SweepOutput(Output):
     sites: tuple[SiteFigures, ...]
     never_failed: tuple[str, ...]
     benign: tuple[BenignFigures, ...]
+    blocked: tuple[BlockedFigures, ...]
     findings: tuple[Finding, ...]
     memory_model: str
     controlled: tuple[str, ...]

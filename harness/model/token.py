@@ -37,7 +37,7 @@ _KINDS = ("native", "tsan", "asan")  # of builds that run real threads
 _TARGETS = ("kvcache", "seekdb")
 _SPELT = 255
 _FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable")
-_FAULT = ("label", "site", "thread", "skip", "every", "budget", "chance", "seed")
+_FAULT = ("label", "site", "thread", "skip", "every", "budget", "chance", "seed", "holding", "steps", "jump")
 _BACKING, _DRAWN, _MEMORY, _FAULTS = 1, 2, 4, 128
 
 
@@ -241,7 +241,7 @@ def _pack_fault(out: Packer, fault: Fault) -> None:
 
 def _unpack_fault(source: Unpacker) -> str:
     kind, bits = _unpack_name(source, KINDS), source.number()
-    texts = ("label", "site")
+    texts = ("label", "site", "holding")
     values = {
         name: source.text() if name in texts else source.signed() for i, name in enumerate(_FAULT) if bits >> i & 1
     }

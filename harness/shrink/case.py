@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.model.output_shrink import CaseSize
 from harness.model.scenario import Op, Program, Scenario
 from harness.model.schedule import THREAD, Choice, Options, Schedule
+from harness.shrink.plan import renumbered
 
 MAX_SETUP = 20  # operations of a set-up that are not counted
 
@@ -74,14 +75,14 @@ def only_operations(scenario: Scenario, kept: Sequence[Place]) -> Scenario:
     programs = [
         tuple(op for j, op in enumerate(program) if (i, j) in kept) for i, program in enumerate(scenario.programs)
     ]
-    return replace(scenario, programs=tuple(program for program in programs if program))
+    return _without_empty(scenario, programs)
 
 
 def into_setup(scenario: Scenario, thread: int) -> Scenario:
     """Return the scenario with a thread's first operation done before the threads start."""
     first, *rest = scenario.programs[thread]
     programs = [*scenario.programs[:thread], tuple(rest), *scenario.programs[thread + 1 :]]
-    return replace(scenario, setup=(*scenario.setup, first), programs=tuple(program for program in programs if program))
+    return _without_empty(replace(scenario, setup=(*scenario.setup, first)), programs)
 
 
 def joined(scenario: Scenario, first: int, second: int) -> Scenario:
@@ -89,7 +90,9 @@ def joined(scenario: Scenario, first: int, second: int) -> Scenario:
     programs = list(scenario.programs)
     programs[first] += programs[second]
     del programs[second]
-    return replace(scenario, programs=tuple(programs))
+    numbers = {old: (first if old == second else old) for old in range(len(scenario.programs))}
+    numbers = {old: new - (new > second) for old, new in numbers.items()}
+    return replace(scenario, programs=tuple(programs), faults=renumbered(scenario.faults, numbers))
 
 
 def argument(scenario: Scenario, place: Place, number: int) -> int:
@@ -105,6 +108,13 @@ def with_arguments(scenario: Scenario, changed: Sequence[tuple[Place, int]], val
         program[index] = Op(program[index].name, (*args[:number], value, *args[number + 1 :]))
         scenario = _with_program(scenario, thread, tuple(program))
     return scenario
+
+
+def _without_empty(scenario: Scenario, programs: Sequence[Program]) -> Scenario:
+    """Return the scenario with these programs; a thread with nothing to do goes, and so do its faults."""
+    left = [i for i, program in enumerate(programs) if program]
+    faults = renumbered(scenario.faults, {old: new for new, old in enumerate(left)})
+    return replace(scenario, programs=tuple(programs[i] for i in left), faults=faults)
 
 
 def _program(scenario: Scenario, thread: int) -> Program:

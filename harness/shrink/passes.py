@@ -18,6 +18,7 @@ from harness.shrink.case import (
     with_arguments,
 )
 from harness.shrink.ddmin import ddmin
+from harness.shrink.plan import lesser
 from harness.shrink.schedule import fewer_choices, fewer_preemptions
 from harness.shrink.shrinker import Shrinker
 
@@ -81,6 +82,16 @@ def faults(shrinker: Shrinker) -> None:
         return shrinker.consider(replace(scenario, faults=kept), None, *_same(scenario))
 
     ddmin(scenario.faults, holds)
+
+
+def sooner(shrinker: Shrinker) -> None:
+    """Let faults come sooner, and threads stop for less."""
+    for place in range(len(shrinker.best.scenario.faults)):
+        scenario = shrinker.best.scenario
+        for fault in lesser(scenario.faults[place]):
+            changed = replace(scenario, faults=(*scenario.faults[:place], fault, *scenario.faults[place + 1 :]))
+            if shrinker.consider(changed, None, *_same(scenario)):
+                break
 
 
 def join(shrinker: Shrinker) -> None:
@@ -199,6 +210,6 @@ def _leaving(shrinker: Shrinker) -> tuple[Scenario, Callable[[Sequence[Place]], 
 
 Pass = Callable[[Shrinker], None]
 STRUCTURE: tuple[Pass, ...] = (
-    options, mode, setup, threads, program, join, before, faults, fewer_choices, fewer_preemptions,
+    options, mode, setup, threads, program, join, before, faults, sooner, fewer_choices, fewer_preemptions,
 )  # fmt: skip
 NUMBERS: tuple[Pass, ...] = (arguments, parameters, fewer_choices)

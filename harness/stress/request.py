@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.builds import Kind
-from harness.model.fault import parse_plan
+from harness.model.fault import CLOCK, parse_plan
 from harness.model.layout import AFTER, Layout
 from harness.model.memory import MIN_MEMORY
 from harness.model.problem import Problem
@@ -60,7 +60,8 @@ def check(request: RunRequest) -> None:
         raise Problem(f"seconds is {request.seconds}, must be a number above 0")
     if not (math.isfinite(request.hang_after) and request.hang_after > 0):
         raise Problem(f"hang-after is {request.hang_after}, must be a number of seconds above 0")
-    parse_plan(request.faults)
+    if any(fault.kind == CLOCK for fault in parse_plan(request.faults)):
+        raise Problem("the clock of real threads is the system's: its faults need `racewash explore`")
     _range("threads", request.threads, 1, MAX_THREADS)
     _range("processes", request.processes, 1, MAX_PROCESSES)
     _range("shared", request.shared, 0, MAX_PROCESSES)

@@ -261,7 +261,7 @@ def test_a_sweep_of_the_core_finds_nothing(tmp_path: Path) -> None:
     assert result.findings == []
     assert result.complete
     assert all(chain.swept > 10 for chain in result.sweeps())
-    output = output_of(result, "alloc")
+    output = output_of(result)
     creation = {"init_flat", "init_segmented", "make_buckets", "wb_make", "hv_init", "make_object"}
     assert creation <= {site.function for site in output.sites if site.failed}
     assert all(site.split()[0] in {one.site for one in output.sites if not one.failed} for site in output.never_failed)

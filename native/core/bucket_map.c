@@ -40,12 +40,14 @@ _Atomic(kv_node *) *map_head(bucket_map *m, uint32_t i) {
 void bm_lock(bucket_map *m, kv_thread *t, uint32_t bucket) {
     /* A dead owner leaves well-formed chains (one store a change); at worst its one operation's counts are off. */
     (void)prim_lock(&m->locks[bucket % m->lock_cnt]);
+    t->held[KV_H_BUCKET]++;
     t->no_wash++;
 }
 
 void bm_unlock(bucket_map *m, kv_thread *t, uint32_t bucket) {
     t->no_wash--;
     prim_unlock(&m->locks[bucket % m->lock_cnt]);
+    t->held[KV_H_BUCKET]--;
 }
 
 bool bm_try_again(kv_rc rc, unsigned *tries) {

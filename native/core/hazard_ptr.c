@@ -78,15 +78,20 @@ static kv_rc protect(hp_domain *d, kv_thread *t, kv_handle *h, int64_t seq, hp_h
     return KV_OK;
 }
 
+static inline kv_rc noted(kv_thread *t, kv_rc rc) {
+    t->held[KV_H_POINTER] += rc == KV_OK;
+    return rc;
+}
+
 kv_rc hp_protect_seq(hp_domain *d, kv_thread *t, kv_handle *h, int64_t seq, hp_holder *out) {
-    return seq < 0 ? KV_GONE : protect(d, t, h, seq, out); /* -1 on a node matches nothing (A17) */
+    return seq < 0 ? KV_GONE : noted(t, protect(d, t, h, seq, out)); /* -1 on a node matches nothing (A17) */
 }
 
 kv_rc hp_protect(hp_domain *d, kv_thread *t, kv_handle *h, hp_holder *out) {
-    return protect(d, t, h, ANY_SEQ, out);
+    return noted(t, protect(d, t, h, ANY_SEQ, out));
 }
 
-void hp_release(hp_domain *d, kv_thread *t, hp_holder *holder) {
+static void let_go(hp_domain *d, kv_thread *t, hp_holder *holder) {
     kv_handle *h = holder->handle;
     kv_hazptr *hp = holder->hp;
     hp_shared *shared = holder->shared;
@@ -111,6 +116,12 @@ void hp_release(hp_domain *d, kv_thread *t, hp_holder *holder) {
     hpt_put(d, t, hp);
 }
 
+void hp_release(hp_domain *d, kv_thread *t, hp_holder *holder) {
+    bool holds = holder->handle != NULL;
+    let_go(d, t, holder);
+    t->held[KV_H_POINTER] -= holds;
+}
+
 /* Turn src into a share in its hazard pointer. W16: upstream keeps raw pointer and control block in one union and
  * converts the source while the raw pointer is still in it; here they are separate fields. */
 static bool make_shared(hp_domain *d, kv_thread *t, hp_holder *src) {
@@ -131,7 +142,7 @@ kv_rc hp_share(hp_domain *d, kv_thread *t, hp_holder *src, hp_holder *dst) {
          * meanwhile. */
         at_add(&src->handle->ref_cnt, 1, relaxed);
         dst->handle = src->handle;
-        return KV_OK;
+        return noted(t, KV_OK);
     }
     /* Afresh: as src protects the incarnation, the handle can't have been reused, so "alive" means this incarnation. A
      * retired one must not be protected by a second hazard pointer: a scan may have passed it already. */
@@ -143,7 +154,7 @@ kv_rc hp_share(hp_domain *d, kv_thread *t, hp_holder *src, hp_holder *dst) {
     }
     at_add(&src->shared->refs, 1, relaxed); /* src's own count keeps it above 0 */
     *dst = *src;
-    return KV_OK;
+    return noted(t, KV_OK);
 }
 
 /* ---- Retire ---- */

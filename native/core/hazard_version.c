@@ -53,6 +53,7 @@ kv_rc hv_acquire(hv_station *s, kv_thread *t, uint32_t *slot) {
             /* seq_cst: stands before the holder's link loads in the order that the scan's slot load belongs to */
             if (at_cas(&s->slots[i].version, &idle, now, seq_cst, relaxed)) {
                 *slot = i;
+                t->held[KV_H_VERSION]++;
                 return KV_OK;
             }
         }
@@ -100,6 +101,7 @@ static void retire_slot(hv_station *s, kv_thread *t, hv_slot *slot, uint64_t min
 void hv_release(hv_station *s, kv_thread *t, uint32_t slot) {
     hv_slot *own = &s->slots[slot];
     at_store(&own->version, HV_IDLE, release); /* all accesses to nodes before it; the scan acquires it */
+    t->held[KV_H_VERSION]--;
     if (at_load(&own->waiting_cnt, relaxed) >= (int64_t)s->threshold) {
         uint64_t min = hv_min_version(s);
         if (min > at_load(&own->last_retire_version, relaxed)) {

@@ -224,11 +224,11 @@ kv_rc kv_sync_wash(kv_thread *t, uint32_t tenant, uint64_t need) {
 uint32_t kv_flush(kv_thread *t, uint32_t tenant, bool force) {
     kv_cache *c = t->core;
     if (force) {
-        wash_lock(c->wash);
+        wash_lock(c->wash, t);
     }
     uint32_t busy = st_flush(&c->store, t, tenant, force);
     if (force) {
-        wash_unlock(c->wash);
+        wash_unlock(c->wash, t);
     }
     sweep(c, t);
     return busy;

@@ -139,6 +139,9 @@ typedef struct kv_config {
 
 void kv_config_default(kv_config *cfg);
 
+/* What a thread can hold that others wait for, or that keeps memory from being given back. */
+typedef enum kv_held { KV_H_VERSION, KV_H_POINTER, KV_H_BUCKET, KV_H_WASH, KV_HELD_COUNT } kv_held;
+
 /* A thread's context: made by kv_thread_attach, used by one thread at a time. Nothing of the core is
  * thread-local, so that fibers and forked processes work alike. */
 typedef struct kv_thread {
@@ -148,6 +151,7 @@ typedef struct kv_thread {
     kv_hazptr *hp_free; /* cache of hazard pointers, linked through their next */
     uint32_t hp_count;
     uint32_t washes; /* sync washes that its allocations have started */
+    int32_t held[KV_HELD_COUNT]; /* so many of each, for whoever looks from outside; given to another: that one's */
     struct kv_thread *next; /* in the core's list of attached threads */
 } kv_thread;
 

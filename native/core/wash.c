@@ -37,15 +37,17 @@ void wash_destroy(kv_wash *w) {
     }
 }
 
-void wash_lock(kv_wash *w) {
+void wash_lock(kv_wash *w, kv_thread *t) {
     if (!prim_lock(&w->lock)) { /* the process of the last round died in it: what it held is given up first */
         wb_abandon(w);
         free_places(w);
     }
+    t->held[KV_H_WASH]++;
 }
 
-void wash_unlock(kv_wash *w) {
+void wash_unlock(kv_wash *w, kv_thread *t) {
     prim_unlock(&w->lock);
+    t->held[KV_H_WASH]--;
 }
 
 /* ---- Small ones ---- */
@@ -137,9 +139,9 @@ kv_rc ws_refresh_score(kv_wash *w, kv_thread *t) {
 }
 
 kv_rc wash_refresh_score(kv_wash *w, kv_thread *t) {
-    wash_lock(w);
+    wash_lock(w, t);
     kv_rc rc = ws_refresh_score(w, t);
-    wash_unlock(w);
+    wash_unlock(w, t);
     return rc;
 }
 
@@ -240,7 +242,7 @@ kv_rc wash_run(kv_wash *w, kv_thread *t, uint64_t force_bytes, wash_result *out)
     kv_rc rc = KV_OK;
     bool ran = true;
     uint32_t nobody = 0;
-    wash_lock(w);
+    wash_lock(w, t);
     /* The thread of the first wash gets the long retire limit from now on. */
     at_cas(&w->st->wash_thread, &nobody, t->id + 1, relaxed, relaxed);
     if (w->before != NULL) {
@@ -252,7 +254,7 @@ kv_rc wash_run(kv_wash *w, kv_thread *t, uint64_t force_bytes, wash_result *out)
         result.reclaimed = st_reclaim(w->st, t);
         st_purge(w->st);
     }
-    wash_unlock(w);
+    wash_unlock(w, t);
     if (out != NULL) {
         *out = result;
     }

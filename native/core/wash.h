@@ -40,7 +40,7 @@ int64_t wash_washable(kv_wash *w, uint32_t tenant);
 /* Bytes to wash by the formula after; the whole of A14's formulas is in wash_size.h. */
 uint64_t wash_compute_size(kv_wash *w, uint64_t limit, uint64_t used, uint64_t reserved);
 /* Exclude washes (forced flush). Not recursive. */
-void wash_lock(kv_wash *w);
-void wash_unlock(kv_wash *w);
+void wash_lock(kv_wash *w, kv_thread *t);
+void wash_unlock(kv_wash *w, kv_thread *t);
 
 #endif

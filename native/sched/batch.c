@@ -55,7 +55,9 @@ static void calibrate(batch *b) {
     rt.observer = calibrate_point;
     batch_run(b, &strategy_default, rs_settings.first_seed, 0);
     rt.observer = NULL;
-    (void)batch_judge(b, rs_settings.first_seed);
+    if (rt.dead_cnt == 0) { /* else it would count among those who waited, in no execution that is counted */
+        (void)batch_judge(b, rs_settings.first_seed);
+    }
     memset(rt.points, 0, sizeof rt.points);
     memset(&tally, 0, sizeof tally);
     rt.plain = rt.foreign = rt.operations = rt.demotions = 0;

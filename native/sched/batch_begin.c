@@ -30,6 +30,16 @@ int64_t batch_clock(clockid_t clock) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* Does the plan stop a thread that goes on later? When depends on the others' steps. */
+static bool stall_ends(const rw_plan *plan) {
+    for (int32_t i = 0; i < plan->fault_cnt; i++) {
+        if (plan->faults[i].kind == RW_FAULT_STALL && plan->faults[i].steps != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool batch_is_exhaustive(const rs_strategy *strategy) {
     return strategy == &strategy_dfs || strategy == &strategy_dfs_plain;
 }
@@ -54,6 +64,11 @@ int32_t batch_prepare(batch *b, const rw_target *target, const rw_plan *plan, co
     b->strategy = strategy_find(options->strategy);
     if (b->strategy == NULL) {
         return batch_fail(out, RS_BAD_REQUEST, "there is no such strategy");
+    }
+    if (target != NULL && b->strategy == &strategy_dfs && stall_ends(plan)) {
+        return batch_fail(out, RS_BAD_REQUEST,
+                          "the strategy dfs takes no thread that stops for some steps: which orders are alike then, it "
+                          "can't know");
     }
     bool endless = options->executions <= 0 && options->milliseconds <= 0 && options->progress == NULL;
     if (endless && !batch_is_exhaustive(b->strategy)) {

@@ -8,8 +8,10 @@
 #include "faults.h"
 #include "finding.h"
 #include "history.h"
+#include "judge.h"
 #include "race.h"
 #include "shim.h"
+#include "stall.h"
 #include "trace.h"
 
 rs_tally tally RS_STATE;
@@ -69,7 +71,7 @@ static void run_program(rw_thread *context, const rw_program *program, int32_t r
 
 /* Where allocations are made to fail, a refusal is what should come of it. */
 static void refused(const char *what, const char *why) {
-    if ((rt.flags & RS_FAIL_ALLOC) == 0 && rt.plan->fault_cnt == 0) {
+    if (!faults_wanted()) {
         finding_note(RS_F_CREATE, 0, NULL, NULL, NULL, "%s%s", what, why);
     }
 }
@@ -77,6 +79,9 @@ static void refused(const char *what, const char *why) {
 static bool attached(int32_t i) {
     if (contexts[i] == NULL) {
         contexts[i] = rt.target->attach(rt.core, i);
+        if (contexts[i] != NULL && rt.stalls) {
+            stall_attached(i, contexts[i]);
+        }
     }
     return contexts[i] != NULL;
 }
@@ -107,7 +112,7 @@ static bool run_setup(void) {
 }
 
 static void join_one(rs_fiber *f) {
-    while (f->state != FIBER_DONE) {
+    while (f->state != FIBER_DONE && f->state != FIBER_DEAD) {
         sched_block(f, "the end", f->tid, 0);
     }
     race_joined(f);
@@ -116,6 +121,7 @@ static void join_one(rs_fiber *f) {
 
 static void run_threads(void) {
     int32_t cnt = rt.plan->thread_cnt;
+    stall_begin();
     for (int32_t i = 0; i < cnt; i++) {
         contexts[i] = NULL;
         if ((rt.flags & RS_ATTACHED) != 0) {
@@ -134,43 +140,21 @@ static void run_threads(void) {
     if (rt.fiber_cnt == 1 + cnt + (rt.check_every > 0)) { /* all threads that there ever were have been joined */
         race_judge(false);
     }
+    rt.judging = rt.dead_cnt > 0;
     for (int32_t i = 0; i < cnt; i++) {
-        if (contexts[i] != NULL) {
+        if (contexts[i] != NULL && rt.fibers[i + 1]->state != FIBER_DEAD) {
             rt.target->detach(contexts[i]);
         }
     }
 }
 
-/* ---- Judgement ---- */
-
-static void collect(void) {
-    static rw_violation violations[RW_MAX_VIOLATIONS] RS_STATE;
-    int32_t cnt = rt.target->violations(rt.core, violations, RW_MAX_VIOLATIONS);
-    for (int32_t i = 0; i < cnt && i < RW_MAX_VIOLATIONS; i++) {
-        finding_violation(&violations[i]);
-    }
-    for (int32_t i = 0; i < rt.target->invariant_cnt && i < RW_MAX_INVARIANTS; i++) {
-        tally.checks[i] += rt.target->checks(rt.core, i);
-    }
-}
+/* ---- The execution ---- */
 
 static rw_core *create(char *why, int64_t room) {
     const rw_plan *plan = rt.plan;
-    return faults_wanted() ? rt.target->create_failing(plan->params, plan->param_cnt, 0, faults_begin(), why, room)
+    const rw_hook *hook = plan->fault_cnt > 0 || faults_wanted() ? faults_begin() : NULL;
+    return faults_wanted() ? rt.target->create_failing(plan->params, plan->param_cnt, 0, hook, why, room)
                            : rt.target->create(plan->params, plan->param_cnt, 0, why, room);
-}
-
-static void judge_at_rest(void) {
-    faults_stop();
-    rt.reliable = true;
-    if (rt.check_every > 0) {
-        rt.target->check(rt.core, RW_INSTANT);
-    }
-    rt.target->check(rt.core, RW_QUIESCENT);
-    if (faults_wanted()) {
-        rt.target->recover(rt.core);
-        rt.target->check(rt.core, RW_QUIESCENT);
-    }
 }
 
 void *execute_plan(void *arg) {
@@ -193,11 +177,17 @@ void *execute_plan(void *arg) {
     }
     if (whole || rt.plan->fault_cnt > 0) { /* by plan, only the set-up was refused */
         run_threads();
+    }
+    if (rt.judging) {
+        judge_beside_the_dead();
+        return NULL;
+    }
+    if (whole || rt.plan->fault_cnt > 0) {
         history_judge();
     }
     judge_at_rest();
     target->close(rt.core);
-    collect();
+    judge_collect();
     target->destroy(rt.core);
     process_run_at_exit();
     tally.whole = true;

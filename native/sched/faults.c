@@ -1,4 +1,4 @@
-/* Fault plans in the scheduled runtime, and allocations whose failing is a choice.
+/* Fault plans in the scheduled runtime, and allocations whose failing is a choice. Threads that stop: stall.c.
  *
  * A plan's counters say which allocation fails; with RS_FAIL_ALLOC each of the others is a choice of the strategy too. The
  * counters are touched by one fiber at a time, so their order is the schedule's.
@@ -10,8 +10,14 @@
 static fault_state state RS_STATE;
 static bool at_work RS_STATE;
 
+static struct {
+    uint64_t shown[2]; /* last, by the monotonic and the real-time clock */
+    int64_t offset;    /* of the real-time clock */
+} clocks RS_STATE;
+
 bool faults_wanted(void) {
-    return rt.target->create_failing != NULL && (rt.plan->fault_cnt > 0 || (rt.flags & RS_FAIL_ALLOC) != 0);
+    return rt.target->create_failing != NULL &&
+           (fault_plans(rt.plan, RW_FAULT_ALLOC) || (rt.flags & RS_FAIL_ALLOC) != 0);
 }
 
 /* Index of the running program; the creating thread; FAULT_OFF: a judge. */
@@ -53,6 +59,8 @@ const rw_hook *faults_begin(void) {
     memset(&state, 0, sizeof state);
     state.plan = rt.plan;
     at_work = true;
+    memset(&clocks, 0, sizeof clocks);
+    rt.clock_faults = fault_plans(rt.plan, RW_FAULT_CLOCK);
     return &hook;
 }
 
@@ -65,4 +73,60 @@ void faults_sum(rw_fault_counts *sum) {
         fault_add(&state, sum);
         at_work = false;
     }
+}
+
+/* ---- Faults that are no allocations' ---- */
+
+uint64_t faults_met(int32_t i) {
+    return at_add(&state.met[i], 1, relaxed);
+}
+
+void faults_made_elsewhere(void) {
+    at_add(&state.failed, 1, relaxed);
+    rw_fault_here(-1);
+}
+
+void faults_blocked(bool judging) {
+    at_add(judging ? &state.unjudged : &state.blocked, 1, relaxed);
+}
+
+/* Forward, all clocks jump, as when the machine was asleep; and what was due meanwhile is due now. Back jumps the
+ * real-time clock alone. */
+static uint64_t jumped(const rw_fault *f, uint64_t now) {
+    if (f->jump < 0) {
+        int64_t back = (int64_t)now + clocks.offset + f->jump;
+        clocks.offset = back > 0 ? clocks.offset + f->jump : -(int64_t)now;
+        return now;
+    }
+    uint64_t room = (uint64_t)INT64_MAX / 2 - now;
+    clock_advance_to(now + ((uint64_t)f->jump < room ? (uint64_t)f->jump : room));
+    return clock_peek();
+}
+
+static bool clock_due(int32_t i, int32_t who, bool real) {
+    const rw_fault *f = &rt.plan->faults[i];
+    if (!fault_is(f, RW_FAULT_CLOCK, who) || (f->jump < 0 && !real)) {
+        return false;
+    }
+    uint64_t nth = faults_met(i);
+    return fault_due(&state, (uint32_t)i, who, nth, state.lanes[who + 1].met[i]++);
+}
+
+uint64_t faults_clock(bool real, uint64_t now) {
+    int32_t who = lane();
+    bool stands = false;
+    if (who == FAULT_OFF || at_load(&state.off, relaxed) != 0) {
+        return real ? now + (uint64_t)clocks.offset : now;
+    }
+    for (int32_t i = 0; i < rt.plan->fault_cnt; i++) {
+        if (clock_due(i, who, real)) {
+            faults_made_elsewhere();
+            now = jumped(&rt.plan->faults[i], now);
+            stands |= rt.plan->faults[i].jump == 0;
+        }
+    }
+    if (!stands || clocks.shown[real] == 0) {
+        clocks.shown[real] = real ? now + (uint64_t)clocks.offset : now;
+    }
+    return clocks.shown[real];
 }

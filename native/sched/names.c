@@ -32,6 +32,7 @@ static const char *const findings[] = {
     [RS_F_THREAD] = "thread",
     [RS_F_UNSUPPORTED] = "unsupported",
     [RS_F_ORDER] = "not-linearizable",
+    [RS_F_BLOCKED] = "blocked",
 };
 
 static const char *const choice_kinds[] = {"thread", "wake", "expire", "fail", "clock", "data"};

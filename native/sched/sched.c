@@ -5,6 +5,7 @@
 #include "choice.h"
 #include "finding.h"
 #include "sched_private.h"
+#include "stall.h"
 #include "strategy.h"
 
 enum { SPIN_PATIENCE = 16 * LOOK_EVERY };
@@ -65,6 +66,9 @@ void sched_slow(uint32_t kind, uintptr_t addr) {
         sched_count_decisions();
         checker_look();
     }
+    if (unlikely(rt.stalls) && stall_point(f)) {
+        return;
+    }
     rs_fiber *next = sched_next(true, false);
     go_to(next, true);
 }
@@ -109,7 +113,10 @@ void sched_begin(void) {
     rt.step_end = 1;
     rt.asked_at = 0;
     rt.hash = UINT64_C(0x243F6A8885A308D3);
-    rt.fair = rt.ending = rt.checking = false;
+    rt.fair = rt.ending = rt.checking = rt.judging = false;
+    rt.stalls = rt.clock_faults = false;
+    rt.granted = 0;
+    rt.stalled_cnt = rt.dead_cnt = 0;
     rt.wait_seq = 0;
     rt.spin_rounds = 0;
     rt.chance = 0;

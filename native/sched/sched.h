@@ -53,6 +53,8 @@ typedef enum fiber_state {
     FIBER_READY,
     FIBER_SPINNING, /* put back until somebody writes */
     FIBER_BLOCKED,
+    FIBER_STALLED, /* stopped by plan: goes on after some steps */
+    FIBER_DEAD,    /* stopped by plan, for ever */
     FIBER_DONE
 } fiber_state;
 
@@ -74,6 +76,7 @@ typedef struct rs_fiber {
     const char *wait_what; /* "lock", "condition", ... */
     int32_t wait_for;      /* the thread that has it, -1: nobody in particular */
     uint64_t wait_seq, deadline;
+    uint64_t stalled_until; /* step */
     /* Spinning */
     uint64_t last_write; /* rt.wrote_at while it does not run */
     uintptr_t spin_addr;
@@ -121,10 +124,16 @@ typedef struct rs_runtime {
     bool ending;       /* the execution is over, whatever still runs */
     bool reliable;     /* allocations no longer fail by choice */
     bool fair;         /* the step bound was passed: round robin */
+    bool stalls;       /* the plan may still stop a thread, or has stopped one: see stall.h */
+    bool clock_faults; /* the plan meddles with the clock */
+    bool judging;      /* all threads have ended but those that the plan has stopped for ever */
     int32_t ready_cnt, spinner_cnt, fiber_cnt, live_cnt, timed_cnt;
     uint8_t ready[FIBER_MAX];
     uint64_t wait_seq;
     uint64_t asked_at; /* step of the last decision */
+    uint64_t granted;  /* until that step nobody need be asked, however often somebody looks */
+    uint64_t stall_until; /* step at which the next stopped thread goes on */
+    int32_t stalled_cnt, dead_cnt;
     uint64_t next_deadline, clock_ns, clock_step;
     uint64_t chance; /* state of what rand() and the like give */
     uint64_t clock_reads, clock_alone, clock_switches; /* readings: all, and in a row by one thread */

@@ -93,7 +93,8 @@ enum {
     RS_F_THREAD = 14,    /* a thread was lost: joined twice, never joined */
     RS_F_UNSUPPORTED = 15, /* the code under test asked for what the runtime does not simulate */
     RS_F_ORDER = 16, /* no sequential order of the operations explains what they did: the finding has a window */
-    RS_F_KINDS = 17
+    RS_F_BLOCKED = 17, /* nobody gets on, for a thread that the plan has stopped for ever: who, and what it holds */
+    RS_F_KINDS = 18
 };
 
 /* Return addresses, innermost first, as offsets in this library's file (0: outside of it): each is the one after what was

@@ -3,6 +3,7 @@
 #include "choice.h"
 #include "finding.h"
 #include "sched_private.h"
+#include "stall.h"
 #include "strategy.h"
 
 enum { FAIR_FUEL = 16 };
@@ -10,6 +11,7 @@ enum { FAIR_FUEL = 16 };
 /* ---- The ready set ---- */
 
 void sched_ask_soon(void) {
+    rt.granted = 0;
     sched_set_fuel(1);
 }
 
@@ -92,11 +94,13 @@ void sched_revive_spinners(void) {
     rt.mode &= ~(uint32_t)MODE_SPINNERS;
 }
 
-/* Nobody is ready: time passes, else the spinners have another look, else nothing will ever happen. */
+/* Nobody is ready: time passes, else a stopped thread goes on, else the spinners have another look, else nothing will ever happen. */
 static RS_COLD void make_ready(void) {
     if (rt.timed_cnt > 0) {
         clock_advance_to(rt.next_deadline);
         sched_expire_due();
+    } else if (rt.stalled_cnt > 0) {
+        stall_resume_first();
     } else if (rt.spinner_cnt > 0) {
         if (!spin_all()) {
             sched_end();
@@ -108,7 +112,8 @@ static RS_COLD void make_ready(void) {
     }
 }
 
-int64_t sched_limited(int64_t fuel) {
+/* So that all looks happen at their steps, but for stopped threads'. */
+static int64_t limited(int64_t fuel) {
     uint64_t step = rs_step();
     int64_t look = LOOK_EVERY - (int64_t)(step % LOOK_EVERY);
     int64_t left = (int64_t)(rt.bound - step);
@@ -120,6 +125,11 @@ int64_t sched_limited(int64_t fuel) {
         fuel = until < fuel ? until : fuel;
     }
     return fuel > 0 ? fuel : 1;
+}
+
+int64_t sched_limited(int64_t fuel) {
+    fuel = limited(fuel);
+    return unlikely(rt.stalls) ? stall_limited(fuel) : fuel;
 }
 
 static rs_fiber *ask(bool can_go_on, bool yielded) {
@@ -141,12 +151,17 @@ static rs_fiber *ask(bool can_go_on, bool yielded) {
     if (tid != view.standard) {
         choice_note(view.step, RS_C_THREAD, (uint32_t)tid);
     }
-    sched_set_fuel(sched_limited(fuel));
+    fuel = limited(fuel);
+    rt.granted = view.step + (uint64_t)fuel;
+    sched_set_fuel(unlikely(rt.stalls) ? stall_limited(fuel) : fuel);
     return rt.fibers[tid];
 }
 
 rs_fiber *sched_next(bool can_go_on, bool yielded) {
     sched_count_decisions();
+    if (unlikely(rt.stalled_cnt > 0)) {
+        stall_resume_due();
+    }
     while (rt.ready_cnt == 0) {
         make_ready();
         can_go_on = can_go_on && rt.cur->state == FIBER_READY;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "faults.h"
 #include "shim.h"
 #include "strategy.h"
 
@@ -23,15 +24,18 @@ uint64_t shim_deadline(const struct timespec *ts) {
     return ns > 0 ? ns : 1;
 }
 
-/* ---- Clocks: all of them show the same time ---- */
+/* ---- Clocks: all of them show the same time, but for a plan's faults ---- */
 
 static struct timespec timespec_of(uint64_t ns) {
     return (struct timespec){.tv_sec = (time_t)(ns / UINT64_C(1000000000)),
                              .tv_nsec = (long)(ns % UINT64_C(1000000000))};
 }
 
-static uint64_t read_clock(uintptr_t pc) {
+static uint64_t read_clock(bool real, uintptr_t pc) {
     uint64_t ns = clock_now();
+    if (unlikely(rt.clock_faults)) {
+        ns = faults_clock(real, ns);
+    }
     if (unlikely(rt.mode & MODE_TRACE)) {
         trace_event(RS_P_CLOCK, 0, 8, ns, pc);
     }
@@ -42,7 +46,7 @@ int SHIM(clock_gettime)(clockid_t clock, struct timespec *ts) {
     if (!rt.active) {
         return clock_gettime(clock, ts);
     }
-    *ts = timespec_of(read_clock(RS_CALLER));
+    *ts = timespec_of(read_clock(clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE, RS_CALLER));
     return 0;
 }
 
@@ -50,7 +54,7 @@ int SHIM(timespec_get)(struct timespec *ts, int base) {
     if (!rt.active) {
         return timespec_get(ts, base);
     }
-    *ts = timespec_of(read_clock(RS_CALLER));
+    *ts = timespec_of(read_clock(base == TIME_UTC, RS_CALLER));
     return base;
 }
 
@@ -58,7 +62,7 @@ int SHIM(gettimeofday)(struct timeval *tv, void *zone) {
     if (!rt.active) {
         return gettimeofday(tv, zone);
     }
-    uint64_t us = read_clock(RS_CALLER) / 1000;
+    uint64_t us = read_clock(true, RS_CALLER) / 1000;
     *tv = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
     return 0;
 }
@@ -67,7 +71,7 @@ time_t SHIM(time)(time_t *out) {
     if (!rt.active) {
         return time(out);
     }
-    time_t now = (time_t)(read_clock(RS_CALLER) / UINT64_C(1000000000));
+    time_t now = (time_t)(read_clock(true, RS_CALLER) / UINT64_C(1000000000));
     if (out != NULL) {
         *out = now;
     }
@@ -75,7 +79,7 @@ time_t SHIM(time)(time_t *out) {
 }
 
 clock_t SHIM(clock)(void) {
-    return rt.active ? (clock_t)(read_clock(RS_CALLER) / 1000) : clock();
+    return rt.active ? (clock_t)(read_clock(false, RS_CALLER) / 1000) : clock();
 }
 
 /* ---- Sleeping ---- */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "fault_plan.h"
+
 void crew_halt(rw_shared *shared, uint32_t why) {
     uint32_t none = HALT_NONE;
     at_cas(&shared->halt, &none, why, relaxed, relaxed);
@@ -53,7 +55,7 @@ static void *lane_main(void *arg) {
     const rw_plan *plan = ex->plan;
     faults_be_lane(ex->faults, lane->index);
     lane->context = ex->target->attach(ex->core, lane->index);
-    if (lane->context == NULL && ex->faults == NULL) {
+    if (lane->context == NULL && !fault_plans(plan, RW_FAULT_ALLOC)) {
         crew_halt(ex->shared, HALT_ATTACH);
     } else if (arrive(ex) && lane->context != NULL) { /* whom a failure has refused stands by */
         interp_run(lane, &plan->programs[lane->index % plan->program_cnt], plan->rounds, ex->shared->deadline_ns);

@@ -46,6 +46,9 @@ static const char *fault_of(const rw_target *target, const rw_plan *plan) {
     for (int32_t i = 0; i < plan->program_cnt; i++) {
         fits = fits && program_fits(target, &plan->programs[i]);
     }
+    if (fault_plans(plan, RW_FAULT_CLOCK)) {
+        return "the clock of real threads is the system's: its faults need the scheduled runtime";
+    }
     return fits ? fault_plan_wrong(target, plan) : "a program has an operation that the target does not know";
 }
 
@@ -80,7 +83,7 @@ static bool run_setup(rw_execution *ex) {
     lane->ex = ex;
     lane->context = ex->target->attach(ex->core, 0);
     if (lane->context == NULL) {
-        return ex->faults != NULL; /* refused by a failure: the threads begin on an empty core */
+        return fault_plans(ex->plan, RW_FAULT_ALLOC); /* refused by a failure: the threads begin on an empty core */
     }
     interp_run(lane, program, 1, 0);
     ex->target->detach(lane->context);
@@ -128,7 +131,7 @@ static void judge(const rw_execution *ex, rw_cell *cells, int32_t max_cells, int
     ex->target->check(ex->core, RW_INSTANT);
     ex->target->check(ex->core, RW_QUIESCENT);
     *cell_cnt = ex->target->snapshot(ex->core, cells, max_cells);
-    if (ex->faults != NULL) {
+    if (ex->faults != NULL && fault_plans(ex->plan, RW_FAULT_ALLOC)) {
         ex->target->recover(ex->core);
         ex->target->check(ex->core, RW_QUIESCENT);
     }
@@ -179,6 +182,9 @@ static rw_core *create(rw_execution *ex) {
     if (ex->faults == NULL) {
         snprintf(out->message, sizeof out->message, "the system refused the mapping for the faults");
         return NULL;
+    }
+    if (!fault_plans(plan, RW_FAULT_ALLOC)) {
+        return ex->target->create(plan->params, plan->param_cnt, plan->shared_bytes, out->message, sizeof out->message);
     }
     return ex->target->create_failing(plan->params, plan->param_cnt, plan->shared_bytes, faults_hook(ex->faults),
                                       out->message, sizeof out->message);

@@ -35,6 +35,7 @@ typedef struct rw_shared {
     _Alignas(64) _Atomic(uint32_t) arrived; /* attached, waiting at the barrier */
     _Atomic(uint32_t) go;                   /* written once, by the last to arrive */
     _Atomic(uint32_t) running;              /* threads that have not ended their program */
+    _Atomic(uint32_t) parked;               /* of those, stopped by the plan for now */
     uint64_t started_ns, deadline_ns;       /* valid after go; deadline_ns 0: none */
     sem_t ended;                            /* processes: one post for each when nobody runs any more */
     rw_lane lanes[RW_MAX_THREADS + 1];      /* the last one is the set-up program's */
@@ -53,6 +54,14 @@ struct rw_execution {
 
 /* interp.c: run the lane's program in its context, `rounds` times. Any number of lanes at once, each by one thread. */
 void interp_run(rw_lane *lane, const rw_program *program, int32_t rounds, uint64_t deadline_ns);
+
+/* Has somebody said that lanes are to end? */
+static inline bool execution_stopped(const rw_execution *ex) {
+    return progress_look(&ex->progress->stop) != 0 || at_load(&ex->shared->halt, relaxed) != HALT_NONE;
+}
+
+/* stall.c: between two operations of a lane. True: the plan lets it do no more. */
+bool stall_between(rw_lane *lane);
 
 /* crew.c: run lanes first, first + step, ... on threads of this process: attach, barrier, programs, join, (processes:
  * wait until no other process runs), detach. */

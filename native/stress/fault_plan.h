@@ -24,6 +24,7 @@ typedef struct fault_state {
     const rw_plan *plan; /* NULL: no plan is at work */
     _Atomic(uint32_t) off; /* not 0: nothing fails any more */
     _Atomic(uint64_t) points, failed;
+    _Atomic(uint64_t) blocked, unjudged; /* 1: it was */
     _Atomic(uint64_t) met[RW_MAX_FAULTS], spent[RW_MAX_FAULTS];
     _Atomic(uint64_t) reached[RW_MAX_SITES], failing[RW_MAX_SITES], benign[RW_MAX_BENIGN];
     fault_lane lanes[FAULT_LANES];
@@ -41,13 +42,25 @@ static inline bool fault_ends(const char *path, const char *end) {
     return m <= n && strcmp(path + n - m, end) == 0;
 }
 
-static inline bool fault_fits(const rw_fault *f, int32_t thread, const rw_site *site, const char *label) {
-    return f->kind == RW_FAULT_ALLOC && (f->thread == RW_ANY_THREAD || f->thread == thread) &&
-           (f->line == 0 || f->line == site->line) && (f->file == NULL || fault_ends(site->file, f->file)) &&
-           (f->label == NULL || strcmp(f->label, label) == 0);
+static inline bool fault_is(const rw_fault *f, int32_t kind, int32_t thread) {
+    return f->kind == kind && (f->thread == RW_ANY_THREAD || f->thread == thread);
 }
 
-/* The nth allocation that fits, `own` of its thread's before it: does it fail? */
+static inline bool fault_plans(const rw_plan *plan, int32_t kind) {
+    for (int32_t i = 0; i < plan->fault_cnt; i++) {
+        if (plan->faults[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline bool fault_fits(const rw_fault *f, int32_t thread, const rw_site *site, const char *label) {
+    return fault_is(f, RW_FAULT_ALLOC, thread) && (f->line == 0 || f->line == site->line) &&
+           (f->file == NULL || fault_ends(site->file, f->file)) && (f->label == NULL || strcmp(f->label, label) == 0);
+}
+
+/* The nth allocation (or reading) that fits, `own` of its thread's before it: does it fail? */
 static inline bool fault_due(fault_state *s, uint32_t i, int32_t thread, uint64_t nth, uint64_t own) {
     const rw_fault *f = &s->plan->faults[i];
     if (nth < f->skip || (f->every > 1 && (nth - f->skip) % f->every != 0)) {
@@ -103,6 +116,12 @@ static inline void fault_add(const fault_state *s, rw_fault_counts *sum) {
     sum->points = points > sum->points ? points : sum->points;
     sum->failed += failed;
     sum->hit += failed > 0;
+    for (int i = 0; i < RW_MAX_FAULTS; i++) {
+        uint64_t met = at_load(&s->met[i], relaxed);
+        sum->met[i] = met > sum->met[i] ? met : sum->met[i];
+    }
+    sum->blocked += at_load(&s->blocked, relaxed);
+    sum->unjudged += at_load(&s->unjudged, relaxed);
     for (int i = 0; i < RW_MAX_SITES; i++) {
         sum->reached[i] += at_load(&s->reached[i], relaxed);
         sum->failing[i] += at_load(&s->failing[i], relaxed);
@@ -117,8 +136,14 @@ static inline const char *fault_plan_wrong(const rw_target *target, const rw_pla
     if (plan->fault_cnt < 0 || plan->fault_cnt > RW_MAX_FAULTS) {
         return "a plan has at most 8 faults";
     }
-    if (plan->fault_cnt > 0 && (target->create_failing == NULL || target->site_cnt > RW_MAX_SITES)) {
+    if (fault_plans(plan, RW_FAULT_ALLOC) && (target->create_failing == NULL || target->site_cnt > RW_MAX_SITES)) {
         return "the target has no allocations that can be made to fail";
+    }
+    for (int32_t i = 0; i < plan->fault_cnt; i++) {
+        const rw_fault *f = &plan->faults[i];
+        if (f->kind == RW_FAULT_STALL && f->hold != RW_ANY_HOLD && (f->hold < 0 || f->hold >= target->hold_cnt)) {
+            return "a thread is to stop where it holds what the target does not know";
+        }
     }
     return NULL;
 }

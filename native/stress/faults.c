@@ -66,6 +66,23 @@ const rw_hook *faults_hook(const rw_faults *f) {
     return &f->hook;
 }
 
+const rw_fault *faults_stall(rw_faults *f, int32_t index, const int32_t *holds) {
+    const rw_plan *plan = f->state.plan;
+    const rw_fault *due = NULL;
+    for (int32_t i = 0; i < plan->fault_cnt; i++) {
+        const rw_fault *one = &plan->faults[i];
+        bool held = one->hold == RW_ANY_HOLD || (holds != NULL && holds[one->hold] > 0);
+        if (held && fault_is(one, RW_FAULT_STALL, index) && at_add(&f->state.met[i], 1, relaxed) == one->skip) {
+            due = due == NULL || one->steps == 0 ? one : due;
+        }
+    }
+    if (due != NULL) {
+        at_add(&f->state.failed, 1, relaxed);
+        rw_fault_here(-1);
+    }
+    return due;
+}
+
 void faults_end(rw_faults *f) {
     at_store(&f->state.off, 1, relaxed);
 }

@@ -10,6 +10,8 @@ rw_faults *faults_make(const rw_target *target, const rw_plan *plan); /* NULL: n
 const rw_hook *faults_hook(const rw_faults *f);
 /* NULL: nothing. The calling thread runs program `index`, or (FAULT_OFF) judges beside them: then nothing fails in it. */
 void faults_be_lane(const rw_faults *f, int32_t index);
+/* Thread `index` is between two operations and holds that (NULL: the target doesn't say). The fault that stops it here. */
+const rw_fault *faults_stall(rw_faults *f, int32_t index, const int32_t *holds);
 void faults_end(rw_faults *f); /* nothing fails any more */
 /* Add its counts and free it; NULL is allowed. */
 void faults_free(rw_faults *f, rw_fault_counts *out);

@@ -1,5 +1,6 @@
 /* One thread's loop over its program. No allocation, and no system call but the sampled looks at the clock. */
 #include "execution.h"
+#include "fault_plan.h"
 
 /* Operations between two looks at the clock for the deadline; samples are looks too. */
 enum { LOOK_EVERY = 64, OTHER_CODE = 15 };
@@ -43,19 +44,16 @@ static __attribute__((noinline)) int64_t run_timed(rw_lane *lane, const rw_op *o
     return rc;
 }
 
-static inline bool stopped(const rw_execution *ex) {
-    return progress_look(&ex->progress->stop) != 0 || at_load(&ex->shared->halt, relaxed) != HALT_NONE;
-}
-
 /* Returns the number of operations done; sets lane->stopped when the flag ended it. */
 static uint64_t loop(rw_lane *lane, const rw_program *program, int32_t rounds, clockwork clock) {
     const rw_execution *ex = lane->ex;
     rw_track *track = &ex->progress->tracks[lane->index];
     int64_t (*run)(rw_thread *, const rw_op *) = ex->target->run;
+    bool stalls = ex->faults != NULL && fault_plans(ex->plan, RW_FAULT_STALL);
     uint64_t done = 0;
     for (int32_t round = 0; round < rounds; round++) {
         for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
-            if (stopped(ex)) {
+            if (execution_stopped(ex)) {
                 lane->stopped = true;
                 return done;
             }
@@ -73,6 +71,9 @@ static uint64_t loop(rw_lane *lane, const rw_program *program, int32_t rounds, c
             }
             lane->stats.codes[rc >= 0 && rc < OTHER_CODE ? rc : OTHER_CODE]++;
             progress_show(&track->ops, ++done);
+            if (stalls && stall_between(lane)) {
+                return done;
+            }
         }
     }
     return done;

@@ -53,11 +53,15 @@ typedef struct rw_thread_stats {
 } rw_thread_stats;
 
 /* One kind of failure. It is met by every allocation that all its conditions fit; of those the first `skip` succeed, then
- * every `every`-th fails, with probability `chance` (drawn for each thread from `seed`), `budget` of them at most. */
-enum { RW_FAULT_ALLOC = 0, RW_MAX_FAULTS = 8, RW_CHANCE_SURE = 1000000, RW_ANY_THREAD = -2, RW_NO_THREAD = -1 };
+ * every `every`-th fails, with probability `chance` (drawn for each thread from `seed`), `budget` of them at most.
+ * CLOCK: the same of readings of a clock, which jumps by `jump`, or stands still where that is 0.
+ * STALL: met by every point of a program's thread at which it holds `hold`; at the one after the first `skip` it stops,
+ * for `steps` points of the others or for ever. */
+enum { RW_FAULT_ALLOC = 0, RW_FAULT_STALL = 1, RW_FAULT_CLOCK = 2, RW_ANY_HOLD = -1 };
+enum { RW_MAX_FAULTS = 8, RW_CHANCE_SURE = 1000000, RW_ANY_THREAD = -2, RW_NO_THREAD = -1 };
 
 typedef struct rw_fault {
-    int32_t kind;   /* RW_FAULT_ALLOC */
+    int32_t kind;   /* RW_FAULT_... */
     int32_t thread; /* index of a program; RW_NO_THREAD: creation and set-up; RW_ANY_THREAD */
     const char *label; /* NULL: any */
     const char *file;  /* how the file's path ends; NULL: any */
@@ -67,12 +71,19 @@ typedef struct rw_fault {
     uint64_t budget; /* 0: for ever */
     uint64_t chance; /* parts per million; 0: sure */
     uint64_t seed;
+    int64_t jump;   /* nanoseconds; below 0: back, which the real-time clock alone does */
+    uint64_t steps; /* 0: for ever */
+    int32_t hold;   /* index in the target's holds; RW_ANY_HOLD: whatever it holds */
+    int32_t reserved;
 } rw_fault;
 
 typedef struct rw_fault_counts { /* of one execution, or a sum of several */
     uint64_t points;  /* allocations that could have failed; of several executions the most of one */
     uint64_t failed;  /* failures */
     uint64_t hit;     /* executions with a failure */
+    uint64_t met[8];  /* by fault; of several executions the most of one */
+    uint64_t blocked; /* executions in which the others waited for what a thread held that was stopped for ever */
+    uint64_t unjudged; /* those in which only the judgement at the end did */
     uint64_t reached[64]; /* by site */
     uint64_t failing[64];
     uint64_t benign[32]; /* failures that a declared scope has swallowed */

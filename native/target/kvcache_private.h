@@ -11,7 +11,7 @@
 #include "../core/kv_cache.h"
 #include "target.h"
 
-/* ---- Invariants: the table of docs/invariants.md, by the specification's names; L1, C1, F1, F2 and H1 are ours ---- */
+/* ---- Invariants: the table of docs/invariants.md, by the specification's names; L1, C1, F1, F2, B1 and H1 are ours ---- */
 
 /* clang-format off */
 #define KT_INVARIANTS(X)                                                                                               \
@@ -55,6 +55,8 @@
     X(F1, RW_INSTANT, "An operation in which an allocation has failed says so, unless a declared scope forgives it.")  \
     X(F2, RW_QUIESCENT,                                                                                                \
       "Once no allocation fails any more, every handle can be had, and every pair put can be got.")                    \
+    X(B1, RW_QUIESCENT,                                                                                                \
+      "Beside a dead thread no more stays than it protects: blocks by hazard pointers, nodes by their versions.")      \
     X(C2, RW_INSTANT, "What a program says must be so is so: an operation succeeds, a figure keeps its bounds.")       \
     X(H1, RW_INSTANT, "What is freed is a live object, and nobody else has written to it or to its ends.")
 /* clang-format on */
@@ -194,6 +196,11 @@ void kt_fault_begin(kt_judge *j);
 void kt_fault_end(kt_judge *j, const char *op, kv_rc rc);
 /* kvcache_recover.c */
 int64_t kt_recover(rw_core *core); /* F2 */
+
+/* kvcache_outlive.c */
+extern const char *const *const kt_holds;
+const int32_t *kt_holding(rw_thread *th);
+int64_t kt_outlive(rw_core *core); /* B1 */
 
 /* kvcache_snapshot.c */
 int32_t kt_snapshot(rw_core *core, rw_cell *out, int32_t max);

@@ -243,8 +243,12 @@ RW_EXPORT const rw_target *rw_target_get(void) {
         .benign = kt_benign,
         .create_failing = create_failing,
         .recover = kt_recover,
+        .hold_cnt = KV_HELD_COUNT,
+        .holding = kt_holding,
+        .outlive = kt_outlive,
     };
     target.sites = kt_sites(&target.site_cnt);
     target.benign_cnt = kt_benign_cnt;
+    target.holds = kt_holds;
     return &target;
 }

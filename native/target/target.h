@@ -1,4 +1,4 @@
-/* The target ABI, version 2: what code under test must provide so that the harness can drive it.
+/* The target ABI, version 4: what code under test must provide so that the harness can drive it.
  *
  * A target is one table of functions, found by the exported symbol rw_target_get. The harness knows nothing else of it: it
  * creates a core from named integer parameters, attaches one context per thread, runs operations by number with up to
@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 /* cffi: begin */
-enum { RW_TARGET_ABI = 3, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
-enum { RW_MAX_SITES = 64, RW_MAX_BENIGN = 32 };
+enum { RW_TARGET_ABI = 4, RW_MAX_ARGS = 4, RW_ID_LEN = 8, RW_TEXT_LEN = 256, RW_FILE_LEN = 64 };
+enum { RW_MAX_SITES = 64, RW_MAX_BENIGN = 32, RW_MAX_HOLDS = 8 };
 
 /* When an invariant can be judged. */
 enum { RW_INSTANT = 1, RW_QUIESCENT = 2, RW_DESTROYED = 4 };
@@ -176,6 +176,16 @@ typedef struct rw_target {
                                int64_t err_len);
     /* Judge, at quiescence and once nothing fails any more, that the core can do all that it could before. */
     int64_t (*recover)(rw_core *core);
+
+    /* For plans that stop threads; a target without them leaves all of it out. What a thread can hold that others wait
+     * for, or that keeps memory from being given back: the names, and where a thread keeps how many it has of each (a
+     * pointer as `deed` gives one: hold_cnt figures, at most RW_MAX_HOLDS). */
+    const char *const *holds;
+    int32_t hold_cnt;
+    const int32_t *(*holding)(rw_thread *thread);
+    /* Judge, after all others have ended, what must hold beside threads that were stopped for ever in the middle of an
+     * operation. It may wait for what they hold: then nothing more is judged. NULL: nothing but RW_INSTANT. */
+    int64_t (*outlive)(rw_core *core);
 } rw_target;
 
 const rw_target *rw_target_get(void);
