@@ -140,7 +140,8 @@ def _told(trials: Trials, best: Case, symbols: Symbols, launch: Launch) -> tuple
         return after, None
     where, source = places_of(symbols), sources_of(launch.build)
     symbols.look_up(event.pc for event in batch.events)
-    return after, story_of(after.scenario, batch, seen, trials.finding, where, source)
+    codes = trials.codes.get(after.scenario.target, ())
+    return after, story_of(after.scenario, batch, seen, trials.finding, where, source, codes)
 
 
 def _rate(shrunk: Shrunk, request: ShrinkRequest) -> tuple[int, int]:
