@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
+
 from harness.builds import Symbols
 from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import Explore, Force, Replay, ToWorker
@@ -52,7 +54,8 @@ class Worker:
 class Trials:
     """Runs tries for one finding. `wanted`: the beginning of its fingerprint. Every method may raise Over.
 
-    `deadline`: by time.monotonic; `hang_after`: seconds that one execution may take.
+    `deadline`: by time.monotonic; `hang_after`: seconds that one execution may take. `step_bound`: points after which
+    an execution is none of a smaller case, 0: as the options say; what runs in circles else takes most of the time.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class Trials:
         self._worker, self._symbols, self._wanted = worker, symbols, wanted
         self._hang_after, self._interrupted = hang_after, interrupted
         self.deadline = math.inf
+        self.step_bound = 0
+        self.steps = 0  # of the execution in which the finding was seen last; 0: not known
         self.executions = 0
         self.finding: Finding | None = None  # as it was seen last
         self.trace_hash: int | None = None
@@ -130,6 +135,7 @@ class Trials:
 
     def last(self) -> None:
         """Let what follows run to its end, whatever the time and whoever asks for an end."""
+        self.step_bound = 0
         self.deadline, self._interrupted = math.inf, lambda: False
 
     # ---- parts ----
@@ -138,6 +144,7 @@ class Trials:
         if isinstance(seen, int):
             return Case(scenario, options, Schedule(options.strategy, seen))
         self.trace_hash = None if batch.status == DIED else seen.trace_hash
+        self.steps = batch.max_steps
         work = sum(batch.points.values()) + batch.plain_accesses
         schedule = Schedule(STRATEGY, 0, choices=seen.choices)
         beside = frozenset(other.kind for other in batch.observations if other is not seen)
@@ -147,6 +154,8 @@ class Trials:
         """Obey an order. With the batch comes what showed the finding: an observation, or the seed it died of."""
         if self._interrupted() or time.monotonic() >= self.deadline:
             raise Over
+        if self.step_bound:
+            order = msgspec.structs.replace(order, options=replace(order.options, step_bound=self.step_bound))
         child = self._worker.child()
         try:
             child.wait_until_ready()
@@ -162,6 +171,8 @@ class Trials:
                 return left or Batch(DIED, ""), None
             return (left, _end_of(left, finding, seed)) if left else (Batch(DIED, ""), seed)
         self.executions += batch.executions
+        if 0 < self.step_bound < batch.max_steps and not isinstance(order, Explore):
+            return batch, None  # from there on it is another execution than without the bound
         self._symbols.look_up(pc for seen in batch.observations for stack in seen.stacks for pc in stack.pcs)
         for seen in batch.observations:
             if seen.kind and self._wants(observed(seen, scenario.suite, self._symbols.frames)):

@@ -87,6 +87,13 @@ def test_a_planted_defect_is_shrunk(suite: str, defect: str, tmp_path: Path) -> 
     shrinks(found(suite, patch, tmp_path)[0], patch, tmp_path)
 
 
+def test_a_node_freed_too_early_is_shrunk(tmp_path: Path) -> None:
+    """It needs a reader, a writer and a wait in between, and shows itself in more ways than any other: each of them."""
+    patch = ("--patch", str(sources() / "native" / "defects" / "map-version-early.patch"))
+    for finding in found("map", patch, tmp_path):
+        shrinks(finding, patch, tmp_path)
+
+
 def deadly_patch(folder: Path, deed: str) -> Path:
     """Write a patch by which a torn increment that meets another one ends the process in a way nobody can catch."""
     path = sources() / "native" / "workload" / "increments.c"
