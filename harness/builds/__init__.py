@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.builds.batch_progress import BatchProgress
+from harness.builds.black_box import BlackBox
 from harness.builds.build import Build, Kind, get_build
 from harness.builds.cache import cache_folder
 from harness.builds.compiler import Compiler, find_compiler
@@ -23,6 +24,7 @@ __all__ = [
     "PHASES",
     "SMALL",
     "BatchProgress",
+    "BlackBox",
     "Build",
     "Checker",
     "Compiler",

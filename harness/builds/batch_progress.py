@@ -5,27 +5,34 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from cffi import FFI
+
 from harness.builds.declare import SCHEDULED, declarations, interface
 from harness.builds.sources import sources
+
+
+@functools.cache
+def scheduled_interface() -> FFI:
+    """Return cffi's idea of the scheduled runtime's interface, without a library."""
+    return interface(declarations(sources() / "native", SCHEDULED))
 
 
 class BatchProgress:
     """A view of an rs_progress in shared memory (a buffer of `BatchProgress.size()` bytes). It needs no library."""
 
     def __init__(self, buffer: Any) -> None:
-        self._ffi = interface(declarations(sources() / "native", SCHEDULED))
+        self._ffi = scheduled_interface()
         self._struct: Any = self._ffi.from_buffer("rs_progress *", buffer, require_writable=True)
 
     @staticmethod
-    @functools.cache
     def size() -> int:
         """Return the bytes that the structure needs."""
-        return int(interface(declarations(sources() / "native", SCHEDULED)).sizeof("rs_progress"))
+        return int(scheduled_interface().sizeof("rs_progress"))
 
     @staticmethod
     def seed_at() -> int:
         """Return where in the structure the seed of the execution under way stands: 8 bytes, the lowest first."""
-        return int(interface(declarations(sources() / "native", SCHEDULED)).offsetof("rs_progress", "seed"))
+        return int(scheduled_interface().offsetof("rs_progress", "seed"))
 
     @property
     def executions(self) -> int:

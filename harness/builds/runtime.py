@@ -9,11 +9,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from harness.builds.black_box import CHOICES, EVENTS, BlackBox
 from harness.builds.build import Build
 from harness.builds.declare import SCHEDULED
 from harness.builds.opened import open_library, plain
 from harness.builds.plan import Plan
-from harness.builds.scheduled import KINDS, read_batch
+from harness.builds.scheduled import KINDS, event_kinds, read_batch
 from harness.builds.target import Target, read_target
 from harness.model.batch import Batch
 from harness.model.problem import Problem
@@ -25,6 +26,7 @@ _FLAGS = {
     "fail_alloc": "RS_FAIL_ALLOC", "attached": "RS_ATTACHED",
     "linearizable": "RS_HISTORY",
 }  # fmt: skip
+_WORKLOADS = ("increments", "segments")  # targets that every library has besides its own
 _SENTENCE = 512
 
 
@@ -60,6 +62,14 @@ class Runtime:
         """Return the kinds of point, in the order of their numbers."""
         return self._names(self._lib.rs_point_name)
 
+    def event_kinds(self) -> dict[int, str]:
+        """Return the kinds of event by number: of points, and of what is noted with `trace_all` besides."""
+        return event_kinds(self._ffi, self._lib)
+
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of return codes, by target."""
+        return {name: self.target_of(name).codes for name in (self.target.name, *_WORKLOADS)}
+
     def target_of(self, name: str) -> Target:
         """Return the tables of a target: the library's own, or a workload of the runtime."""
         return self._found(name)[1]
@@ -84,7 +94,8 @@ class Runtime:
     ) -> Batch:
         """Explore executions with the seeds from `first_seed` on.
 
-        `progress`: a writable buffer that another process watches. `hashes`: give each seed's trace hash. `trace`: give
+        `progress`: a writable buffer that another process watches; if it is large enough for a BlackBox, choices and
+        events are written there as they come. `hashes`: give each seed's trace hash. `trace`: give
         so many events of the last execution. `coverage`: count reads-from pairs. `history`: give the last execution's
         history, which the options must ask for. `first_only`: end at the first finding.
         """
@@ -94,8 +105,7 @@ class Runtime:
             given.calibration = calibration
             given.flags |= self._lib.RS_COVERAGE if coverage else 0
             given.flags |= self._lib.RS_FIRST_ONLY if first_only else 0
-            if progress is not None:
-                given.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
+            call.show(progress)
             if hashes:
                 given.trace_hashes = call.keep(self._ffi.new("uint64_t[]", executions))
             self._lib.rs_explore(call.table, call.plan, given, call.result)
@@ -120,8 +130,7 @@ class Runtime:
         """
         with _Call(self, scenario, options, trace) as call:
             call.options.first_seed = seed
-            if progress is not None:
-                call.options.progress = self._ffi.from_buffer("rs_progress *", progress, require_writable=True)
+            call.show(progress)
             if tolerant:
                 call.options.flags |= self._lib.RS_TOLERANT
             if trace_all:
@@ -131,7 +140,13 @@ class Runtime:
             return call.batch(history=history)
 
     def force(
-        self, scenario: Scenario, options: Options, legs: Sequence[tuple[int, str, int]], *, trace: int = 0
+        self,
+        scenario: Scenario,
+        options: Options,
+        legs: Sequence[tuple[int, str, int]],
+        *,
+        trace: int = 0,
+        progress: Any = None,
     ) -> Batch:
         """Run one execution by legs: which thread, up to how many points of which kind ("": of any; 0: to its end)."""
         kinds = {"": -1, **{name: number for number, name in enumerate(self.point_kinds())}}
@@ -142,6 +157,7 @@ class Runtime:
             if not 0 <= thread < len(scenario.programs):
                 raise Problem(f"there is no thread {thread}: the scenario has {len(scenario.programs)}")
         with _Call(self, scenario, options, trace) as call:
+            call.show(progress)
             listed = self._ffi.new("rs_leg[]", [(thread, kinds[kind], points) for thread, kind, points in legs])
             self._lib.rs_force(call.table, call.plan, call.options, listed, len(legs), call.result)
             return call.batch()
@@ -213,6 +229,18 @@ class _Call:
 
     def __exit__(self, *error: object) -> None:
         self._kept.clear()
+
+    def show(self, progress: Any) -> None:
+        """Let a buffer show how far the call has got; in a large one stands what is left of it if the process dies."""
+        if progress is None:
+            return
+        given, ffi = self.options, self._runtime._ffi
+        given.progress = ffi.from_buffer("rs_progress *", progress, require_writable=True)
+        if len(progress) >= BlackBox.size():
+            box = self.keep(BlackBox(progress))
+            given.log, given.max_choices = ffi.cast("rs_choice *", box.choices), CHOICES
+            if 0 < given.event_max <= EVENTS:
+                given.events = ffi.cast("rs_event *", box.events)
 
     def keep(self, value: Any) -> Any:
         """Keep something that a structure points to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cffi import FFI
@@ -103,7 +104,12 @@ def _stack(ffi: FFI, raw: Any) -> Stack:
 
 
 def _choices(raw: Any) -> tuple[Choice, ...]:
-    listed = (raw.choices[i] for i in range(raw.choice_cnt))
+    return read_choices(raw.choices, int(raw.choice_cnt))
+
+
+def read_choices(array: Any, count: int) -> tuple[Choice, ...]:
+    """Decode so many rs_choice."""
+    listed = (array[i] for i in range(count))
     return tuple(Choice(int(choice.step), int(choice.kind), int(choice.value)) for choice in listed)
 
 
@@ -113,10 +119,21 @@ def _calibration(raw: Any) -> tuple[int, int, int, int]:
 
 
 def _events(ffi: FFI, raw: Any, options: Any, lib: Any) -> tuple[Event, ...]:
-    events = []
-    for i in range(min(int(raw.event_cnt), int(options.event_max))):
-        event = options.events[i]
-        kind = plain(ffi, lib.rs_point_name(event.kind))
-        events.append(Event(int(event.step), int(event.thread), kind, int(event.size), bool(event.chosen),
-                            int(event.address), int(event.value), int(event.pc)))  # fmt: skip
-    return tuple(events)
+    count = min(int(raw.event_cnt), int(options.event_max))
+    return read_events(options.events, count, event_kinds(ffi, lib)) if count else ()
+
+
+def event_kinds(ffi: FFI, lib: Any) -> dict[int, str]:
+    """Return the kinds of event by number, those that are points first."""
+    names = {kind: lib.rs_point_name(kind) for kind in range(lib.RS_E_END)}
+    return {kind: plain(ffi, name) for kind, name in names.items() if name != ffi.NULL}
+
+
+def read_events(array: Any, count: int, kinds: Mapping[int, str]) -> tuple[Event, ...]:
+    """Decode so many rs_event."""
+    listed = (array[i] for i in range(count))
+    return tuple(
+        Event(int(event.step), int(event.thread), kinds[event.kind], int(event.size), bool(event.chosen),
+              int(event.address), int(event.value), int(event.pc))
+        for event in listed
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import psutil
 
-from harness.builds import BatchProgress, Build
+from harness.builds import BatchProgress, BlackBox, Build
 from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
 from harness.model.batch import Batch
 from harness.model.problem import Problem
@@ -36,11 +36,17 @@ class WorkerEnded(Exception):
 
 
 class Explorer(Process):
-    """A running worker of a sched build."""
+    """A running worker of a sched build.
+
+    Without an `area` of its own, which is on disk, it leaves what it did when it dies.
+    """
 
     def __init__(self, launch: Launch, area: Callable[[int], int | None] | None = None) -> None:
-        super().__init__(launch, BatchProgress.size(), area)
+        super().__init__(launch, BatchProgress.size() if area else BlackBox.size(), area)
         self.progress = BatchProgress(self.area)
+        self._box = None if area else BlackBox(self.area)
+        self._kinds: dict[int, str] = {}
+        self.codes: dict[str, tuple[str, ...]] = {}  # names of return codes by target, once it is ready
         self._frames = Frames(from_worker, LONGEST)
         self._waiting: list[FromWorker] = []
         self._ready = False
@@ -62,8 +68,13 @@ class Explorer(Process):
         obeyed. For one worker alone: many are watched together by harness.explore.slot.
         """
         self.wait_until_ready()
+        self.progress.clear()
         self.tell(order)
         return self.answer(seconds)
+
+    def left(self) -> Batch | None:
+        """Return what there is of the execution that the process dies of, None where nothing was written down."""
+        return self._box.left(self._kinds) if self._box and self._kinds else None
 
     def wait_until_ready(self) -> None:
         """Wait until the library is loaded, which is no part of an execution's time."""
@@ -92,6 +103,8 @@ class Explorer(Process):
                     message = self._waiting.pop(0)
                     _refuse(message)
                     self._ready = True
+                    if isinstance(message, Ready):
+                        self._kinds, self.codes = message.kinds, message.codes
                     return message
                 if ended:
                     raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
@@ -104,6 +117,8 @@ class Explorer(Process):
     def _close(self) -> None:
         if hasattr(self, "progress"):  # not when the process could not be started
             self.progress.close()
+            if self._box:
+                self._box.close()
         super()._close()
 
 

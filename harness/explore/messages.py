@@ -60,11 +60,16 @@ class Force(msgspec.Struct, tag=True):
 
 
 class Ready(msgspec.Struct, tag=True):
-    """From a worker: the library is loaded. `canary`: why the planted race was not found, empty when it was."""
+    """From a worker: the library is loaded. `canary`: why the planted race was not found, empty when it was.
+
+    `kinds`: names of the events by number. `codes`: of return codes, by target.
+    """
 
     canary: str
     strategies: dict[str, str]
     memory_models: list[str]
+    kinds: dict[int, str]
+    codes: dict[str, tuple[str, ...]]
 
 
 class Measured(msgspec.Struct, tag=True):

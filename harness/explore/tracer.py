@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.builds import Symbols
 from harness.explore.child import Explorer, WorkerEnded
-from harness.explore.messages import Replay
+from harness.explore.messages import Explore, Replay
 from harness.explore.trace import trace_lines
 from harness.model.problem import Problem
 from harness.model.repro import Repro
@@ -25,15 +25,21 @@ class Tracer:
 
     def trace(self, repro: Repro, scenario: Scenario) -> tuple[str, ...]:
         """Return the lines of an execution's trace, or one that says why there is none. Raises nothing of the kind."""
-        choices = repro.schedule.choices
-        if choices is None:
-            return ("no trace: the process died in this execution",)
+        schedule = repro.schedule
+        order: Explore | Replay
+        if schedule.choices is None:  # the process died of it
+            order = Explore(scenario, repro.options, schedule.seed, 1, calibration=schedule.calibration, trace=MOST)
+        else:
+            order = Replay(scenario, repro.options, schedule.choices, schedule.seed, MOST)
         try:
             self._child = self._child or Explorer(self._launch)
-            batch = self._child.obey(Replay(scenario, repro.options, choices, repro.schedule.seed, MOST), self._seconds)
+            batch = self._child.obey(order, self._seconds)
         except (WorkerEnded, Problem, RunFailed) as error:
+            left = self._child.left() if self._child and isinstance(error, WorkerEnded) else None
             self.end()
-            return (f"no trace: {' '.join(str(error).split())}",)
+            if left is None or not left.events:
+                return (f"no trace of this execution: {' '.join(str(error).split())}",)
+            batch = left
         return trace_lines(batch.events, batch.event_count, self._symbols)
 
     def end(self) -> None:

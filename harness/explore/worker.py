@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from harness.builds import BatchProgress, Build, Runtime, load_runtime
+from harness.builds import Build, Runtime, load_runtime
 from harness.explore.messages import (
     Explore,
     Explored,
@@ -40,8 +40,9 @@ def serve(fd: int, loader: Callable[[Build], Runtime]) -> None:
             return
         die_with(load.parent)
         runtime = loader(load.build)
-        send(fd, Ready(runtime.canary(), runtime.strategies(), runtime.memory_models()))
-        area = mmap.mmap(load.progress, BatchProgress.size())
+        names = (runtime.strategies(), runtime.memory_models(), runtime.event_kinds(), runtime.codes())
+        send(fd, Ready(runtime.canary(), *names))
+        area = mmap.mmap(load.progress, 0)
         while (order := receive(sys.stdin.buffer, to_worker)) is not None:
             send(fd, Explored(_obeyed(fd, runtime, order, area)))
     except Problem as problem:
@@ -58,7 +59,7 @@ def _obeyed(fd: int, runtime: Runtime, order: ToWorker, area: mmap.mmap) -> Batc
             return runtime.replay(order.scenario, order.options, order.choices, order.seed, tolerant=order.tolerant,
                                   trace=order.trace, trace_all=order.trace_all, progress=area)  # fmt: skip
         case Force():
-            return runtime.force(order.scenario, order.options, order.legs, trace=order.trace)
+            return runtime.force(order.scenario, order.options, order.legs, trace=order.trace, progress=area)
         case _:
             raise RuntimeError(f"a worker was told {type(order).__name__} in the middle of its work")
 

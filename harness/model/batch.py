@@ -10,6 +10,7 @@ from harness.model.history import Done
 from harness.model.schedule import NO_CALIBRATION, Calibration, Choice
 
 DONE, BAD_REQUEST, NO_MEMORY, DIVERGED, STOPPED = "done", "bad-request", "no-memory", "diverged", "stopped"
+DIED = "died"  # of a batch whose process has ended: what it left of the execution under way
 
 
 @dataclass(frozen=True, slots=True)

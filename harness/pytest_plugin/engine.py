@@ -17,6 +17,10 @@ from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.suite import Suite
 from harness.pytest_plugin.session import Session
+from harness.repro import ReplayRequest, ReplayResult
+from harness.repro.replay import replay_with
+from harness.repro.resolve import Recorded
+from harness.repro.threads import replay_on_threads
 from harness.store import new_run
 from harness.stress import RunFailed, RunRequest, RunResult
 from harness.stress.child import launch_of
@@ -108,6 +112,12 @@ class Engine:
             raise RunFailed("the sanitizer did not report the defect planted for it, so this run proves nothing")
         _executed(result)
         return result
+
+    def replay(self, recorded: Recorded, request: ReplayRequest) -> ReplayResult:
+        """Replay what was recorded: an execution of the scheduler, or what real threads showed."""
+        if not recorded.repro.scheduled:
+            return replay_on_threads(recorded, request)
+        return replay_with(self.launch(request.patches), recorded, request)
 
     def close(self) -> None:
         """End the workers."""

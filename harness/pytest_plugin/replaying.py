@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.explore.units import drawn
 from harness.model.problem import Problem
-from harness.model.repro import Origin, Repro
-from harness.model.suite import Shape, Suite
+from harness.model.repro import Repro
+from harness.model.suite import Suite
 from harness.model.token import parse_token
 from harness.pytest_plugin.decorators import Marked
 from harness.pytest_plugin.engine import engine_of
@@ -20,27 +19,28 @@ from harness.pytest_plugin.failure import Found, found_of
 from harness.pytest_plugin.session import Session, mark_of
 from harness.pytest_plugin.subject import ARGUMENTS, PREFIX, suites_of
 from harness.repro import ReplayRequest, ReplayResult
-from harness.repro.replay import replay_with
-from harness.repro.resolve import Recorded, resolve
+from harness.repro.resolve import Recorded, drawn_by, resolve
+from harness.repro.result import HANG_SECONDS
 
 
 def select(session: Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect all tests but those that the token is for. Raises UsageError with one sentence when there are none."""
-    marks: dict[pytest.Item, Marked] = {
-        item: mark for item in items if (mark := mark_of(item)) and mark.kind == "explore"
-    }
+    marks: dict[pytest.Item, Marked] = {item: mark for item in items if (mark := mark_of(item))}
     suites = {item: _suites(item, mark) for item, mark in marks.items()}
     try:
         recorded = resolve(session.replay, session.store, _known(session.replay, suites.values()))
     except Problem as problem:
         raise pytest.UsageError(str(problem)) from None
     name = recorded.scenario.suite
+    kind, runs = ("explore", "explores") if recorded.repro.scheduled else ("stress", "stresses")
     names = {item: {suite.name for suite in own} for item, own in suites.items()}
     kept = [
-        item for item, own in names.items() if name in own or (name.startswith(PREFIX) and _draws(item, marks[item]))
+        item
+        for item, own in names.items()
+        if marks[item].kind == kind and (name in own or (name.startswith(PREFIX) and _draws(item, marks[item])))
     ]
     if not kept:
-        raise pytest.UsageError(f"no test here explores the suite {name!r} of the token; name the test's file, or use "
+        raise pytest.UsageError(f"no test here {runs} the suite {name!r} of the token; name the test's file, or use "
                                 "`racewash replay`")  # fmt: skip
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
@@ -51,8 +51,9 @@ def replay_in(session: Session, item: pytest.Function) -> None:
     """Replay the session's token. Raises Found when what was recorded, or anything else, was seen."""
     recorded, patches = session.recorded, _patches(item)
     assert isinstance(recorded, Recorded)
-    request = ReplayRequest(session.replay, store=session.store, patches=patches)
-    result = replay_with(engine_of(session).launch(patches), recorded, request)
+    patience = mark_of(item).options.get("hang_after", HANG_SECONDS)
+    request = ReplayRequest(session.replay, store=session.store, patches=patches, hang_after=patience)
+    result = engine_of(session).replay(recorded, request)
     item.user_properties.append(("racewash_replayed", _told(result)))
     if result.findings:
         raise _failure(session, item, result)
@@ -73,7 +74,8 @@ def _patches(item: pytest.Item) -> tuple[Path, ...]:
 def _told(result: ReplayResult) -> str:
     diverged = f"; it leaves what was recorded: {result.diverged.what}" if result.diverged else ""
     notes = "".join(f"; {note}" for note in result.notes)
-    return f"seen again in {result.seen} of {result.tries} tries{diverged}{notes}"
+    where = "" if result.recorded.repro.scheduled else " on real threads"
+    return f"seen again in {result.seen} of {result.tries} tries{where}{diverged}{notes}"
 
 
 def _suites(item: pytest.Item, mark: Marked) -> tuple[Suite, ...]:
@@ -103,5 +105,6 @@ def _known(token: str, tests: Iterable[tuple[Suite, ...]]) -> dict[str, Suite]:
 
 
 def _draws_of(suite: Suite, repro: Repro) -> bool:
-    origin = repro.origin or Origin(suite.name, 0, Shape())
-    return origin.suite == suite.name and drawn(suite, origin).digest.startswith(repro.digest)
+    if repro.origin is None or repro.origin.suite != suite.name:
+        return False
+    return drawn_by(suite, repro).digest.startswith(repro.digest)

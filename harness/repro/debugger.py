@@ -9,6 +9,7 @@ are put back.
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ from harness.repro.threads import refuse_steps
 from harness.stress.process import launch_of
 
 _QUIET = ("-nx", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off")
+# Of what rr says, its first sentence: without the place in its own sources before, and its question after it.
+_REASON = re.compile(r"(?:\[[^]]*\]\s*)?([^;?\n]*)")
+_NOTHING = ("true",)  # a program that shows whether rr can record at all
 MODULE = "harness.repro.debuggee"
 _MACHINES = ("x86_64",)  # whose saved registers the script knows
 # Place of each register on a fiber's stack, in words; what is above them is its stack pointer.
@@ -98,8 +102,8 @@ end
 
 def debug(request: ReplayRequest) -> int:
     """Run a debugger at the failing step, or at the step asked for; return its exit code."""
-    tool = _tool("rr" if request.rr else "gdb")
-    _tool("gdb")
+    rr = _recorder() if request.rr else ""
+    gdb = _tool("gdb", "--until STEP")
     if platform.machine() not in _MACHINES:
         raise Problem(f"stacks of logical threads are only known on {', '.join(_MACHINES)}; use --until STEP")
     recorded = resolve(request.given, request.store)
@@ -116,17 +120,14 @@ def debug(request: ReplayRequest) -> int:
         script, what = Path(folder) / "stop.gdb", Path(folder) / "execution"
         write_debuggee(what, Debuggee(build, order, step))
         program = [*launch.command, str(what)]
-        if request.rr:
+        if rr:
             trace = f"{folder}/recording"
-            recorded_well = subprocess.run([tool, "record", "-n", "-o", trace, *program], env=launch.environment,
-                                           check=False)  # fmt: skip
-            if recorded_well.returncode < 0 or not Path(trace).exists():
-                raise Problem("rr can't record here; `rr record true` says what it lacks")
+            subprocess.run([rr, "record", "-n", "-o", trace, *program], env=launch.environment, check=False)
             script.write_text(script_of(step, "continue", build.library.parent), encoding="utf-8")
-            command = [tool, "replay", trace, "--", *_QUIET, *_batch(), "-x", str(script)]
+            command = [rr, "replay", trace, "--", *_QUIET, *_batch(), "-x", str(script)]
         else:
             script.write_text(script_of(step, "run", build.library.parent), encoding="utf-8")
-            command = [tool, *_QUIET, *_batch(), "-x", str(script), "--args", *program]
+            command = [gdb, *_QUIET, *_batch(), "-x", str(script), "--args", *program]
         return subprocess.run(command, env=launch.environment, check=False).returncode
 
 
@@ -149,8 +150,22 @@ def _batch() -> list[str]:
     return [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-batch"]
 
 
-def _tool(name: str) -> str:
+def _recorder() -> str:
+    """Return the path of an rr that has recorded something: where processors don't count for it, it never does."""
+    rr = _tool("rr", "--gdb")
+    with tempfile.TemporaryDirectory(prefix="racewash-debug-") as folder:
+        # Its exit code says so; a folder for the recording is made even where nothing can be recorded.
+        command = [rr, "record", "-n", "-o", f"{folder}/recording", *_NOTHING]
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if tried.returncode != 0:
+        reason = _REASON.match(tried.stderr.strip())
+        said = (reason and reason[1].rstrip(". ")) or f"it ended with {tried.returncode}"
+        raise Problem(f"rr is installed but can't record here ({said}): use --gdb instead")
+    return rr
+
+
+def _tool(name: str, instead: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise Problem(f"{name} is not installed here: install {name}, or use --until STEP, which needs no debugger")
+        raise Problem(f"{name} is not installed here: install it, or use {instead} instead")
     return found

@@ -12,7 +12,7 @@ from harness.builds import Symbols, get_build
 from harness.explore.child import exploring
 from harness.explore.messages import Explore, Replay, ToWorker
 from harness.explore.trace import trace_lines
-from harness.model.batch import Batch
+from harness.model.batch import DIED, Batch
 from harness.model.finding import Finding
 from harness.model.output import Divergence
 from harness.model.problem import Problem
@@ -72,6 +72,8 @@ def failing_step(launch: Launch, recorded: Recorded, request: ReplayRequest) -> 
     batch, findings = workers.run(order_of(recorded, same, 0, TRACED))
     if not batch.events:
         raise Problem("the process dies in this execution before it can be looked at; --until STEP stops earlier")
+    if batch.status == DIED:
+        return batch.events[-1].step
     pairs = zip([seen for seen in batch.observations if seen.kind], findings, strict=True)
     steps = [seen.step for seen, finding in pairs if finding.fingerprint.startswith(recorded.repro.fingerprint)]
     last = min(steps, default=batch.events[-1].step)
@@ -100,7 +102,7 @@ def _divergence(recorded: Recorded, batch: Batch) -> Divergence | None:
         listed = recorded.repro.schedule.choices or ()
         return Divergence(step=batch.diverged_at, what=batch.message or difference(listed, batch.choices))
     expected = recorded.trace_hash
-    if expected is None or batch.status == "died" or batch.trace_hash == expected:
+    if expected is None or batch.status == DIED or batch.trace_hash == expected:
         return None
     what = f"the choices fit, but the execution differs: trace {batch.trace_hash:016x} instead of {expected:016x}"
     return Divergence(step=None, what=what)

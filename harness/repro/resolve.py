@@ -84,14 +84,19 @@ def _drawn(repro: Repro, others: Mapping[str, Suite]) -> Recorded:
     if suite is None:
         raise Problem(f"the token is for the suite {repro.origin.suite!r}, which is not installed here; where a test "
                        "has it, `pytest --racewash-replay=TOKEN` replays it")  # fmt: skip
-    if repro.scheduled:
-        scenario = drawn(suite, repro.origin)
-    else:
-        scenario = draw(suite, repro.origin.seed, 0, repro.origin.shape, repro.kind)
+    scenario = drawn_by(suite, repro)
     if scenario.digest.startswith(repro.digest):
         return Recorded(replace(repro, digest=scenario.digest), scenario)
     note = f"the suite {suite.name} draws another scenario from this seed now than when the token was made"
     return Recorded(replace(repro, digest=scenario.digest), scenario, notes=(note,))
+
+
+def drawn_by(suite: Suite, repro: Repro) -> Scenario:
+    """Return the scenario that a suite draws where a repro says that its own was drawn from."""
+    assert repro.origin is not None
+    if repro.scheduled:
+        return drawn(suite, repro.origin)
+    return draw(suite, repro.origin.seed, 0, repro.origin.shape, repro.kind)
 
 
 def _by_content(wanted: str, store: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.builds import Symbols
 from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import ToWorker
-from harness.model.batch import BAD_REQUEST, NO_MEMORY, Batch
+from harness.model.batch import BAD_REQUEST, DIED, NO_MEMORY, Batch
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
@@ -32,7 +32,7 @@ class Workers:
             alive = True
         except WorkerEnded as ended:
             death = Death(self._suite, self._seed, "exploring", ended.text[-_TAIL:])
-            return Batch("died", ""), [_death(ended, death, self._seconds)]
+            return self._child.left() or Batch(DIED, ""), [_death(ended, death, self._seconds)]
         finally:
             if self._fresh or not alive:
                 self.end()

@@ -20,7 +20,10 @@ _MOST_WORDS = 64  # of one access that are looked at
 
 
 def fatal(events: Sequence[Event], seen: Observation) -> tuple[int, ...]:
-    """Return the events in which it went wrong: the last one at each of the finding's stacks."""
+    """Return the events in which it went wrong: the last one at each of the finding's stacks.
+
+    An instruction that crashes is no event, or not at its own place: the last one before it stands for it.
+    """
     found = []
     for stack in seen.stacks:
         if stack.pcs:
@@ -28,6 +31,8 @@ def fatal(events: Sequence[Event], seen: Observation) -> tuple[int, ...]:
                 i for i, event in enumerate(events)
                 if event.thread == stack.thread and event.pc == stack.pcs[0] and event.step <= seen.step
             ]  # fmt: skip
+            if not at and seen.kind == "crash":
+                at = [i for i, event in enumerate(events) if event.thread == stack.thread and event.step <= seen.step]
             found += at[-1:]
     return tuple(found)
 

@@ -26,6 +26,8 @@ from harness.stress.process import Launch
 SECONDS, TIMES, HANG_SECONDS = 60.0, 20, 10.0
 # Schedules looked through for one candidate: first none besides the order that is known, and nothing but the structure.
 EFFORTS = (0, 32, 256, 2048)
+ENDLESS = ("livelock", "hang")  # kinds of finding that only long executions show
+LEAST_STEPS, LONGER = 10_000, 4  # a smaller case's execution has at most so many points, or times as many
 Say = Callable[[str], None]
 
 
@@ -86,6 +88,9 @@ def shrink_with(worker: Worker, recorded: Recorded, request: ShrinkRequest, symb
     with Interrupts() as interrupts:
         trials = Trials(worker, symbols, recorded.repro.fingerprint, request.hang_after, interrupts)
         before = _first(trials, recorded, launch)
+        assert trials.finding is not None
+        if trials.finding.kind not in ENDLESS and trials.steps:
+            trials.step_bound = max(LEAST_STEPS, LONGER * trials.steps)
         began = time.monotonic()
         trials.deadline = began + request.seconds
         shrinker = Shrinker(trials, replace(before, scenario=replace(before.scenario, seed=0)))
@@ -93,7 +98,6 @@ def shrink_with(worker: Worker, recorded: Recorded, request: ShrinkRequest, symb
         tries, seconds = trials.executions, time.monotonic() - began
         trials.last()
         after, story = _told(trials, shrinker.best, symbols, launch)
-        assert trials.finding is not None
         shrunk = Shrunk(recorded, launch, before, after, trials.finding, trials.trace_hash, story, whole, tries,
                         seconds, (0, 0), interrupts())  # fmt: skip
     return replace(shrunk, rate=_rate(shrunk, request))
@@ -140,7 +144,8 @@ def _told(trials: Trials, best: Case, symbols: Symbols, launch: Launch) -> tuple
         return after, None
     where, source = places_of(symbols), sources_of(launch.build)
     symbols.look_up(event.pc for event in batch.events)
-    return after, story_of(after.scenario, batch, seen, trials.finding, where, source)
+    codes = trials.codes.get(after.scenario.target, ())
+    return after, story_of(after.scenario, batch, seen, trials.finding, where, source, codes)
 
 
 def _rate(shrunk: Shrunk, request: ShrinkRequest) -> tuple[int, int]:

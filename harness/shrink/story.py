@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,22 @@ class Story:
 
 
 def story_of(
-    scenario: Scenario, batch: Batch, seen: Observation, finding: Finding, where: Where, source: Source
+    scenario: Scenario,
+    batch: Batch,
+    seen: Observation,
+    finding: Finding,
+    where: Where,
+    source: Source,
+    codes: Sequence[str] = (),
 ) -> Story:
-    """Return the story of an execution that was traced with all its events, and of what was seen in it."""
+    """Return the story of an execution that was traced with all its events, and of what was seen in it.
+
+    `codes`: the target's names of return codes; others are told as numbers.
+    """
     events = [event for event in batch.events if event.thread < len(scenario.programs)]
     kept, left_out = told(events, seen)
     wrong = fatal(events, seen)
-    teller = _Teller(scenario, where, source)
+    teller = _Teller(scenario, where, source, codes)
     rows, last = [], None
     for i, times in kept.items():
         switched = last is not None and events[i].thread != last
@@ -78,8 +87,8 @@ def story_of(
 class _Teller:
     """Puts events into words, and gives places in memory names in the order in which they come."""
 
-    def __init__(self, scenario: Scenario, where: Where, source: Source) -> None:
-        self._scenario, self._where, self._source = scenario, where, source
+    def __init__(self, scenario: Scenario, where: Where, source: Source, codes: Sequence[str]) -> None:
+        self._scenario, self._where, self._source, self._codes = scenario, where, source, codes
         self.words: dict[str, int] = {}
         self._names: dict[int, str] = {}
 
@@ -95,7 +104,8 @@ class _Teller:
             program = self._scenario.programs[event.thread] if event.thread >= 0 else self._scenario.setup
             return f"begins {op_text(program[event.value % len(program)])}" if program else "begins"
         if event.kind == RETURN:
-            return f"ends: {_value(event.value)}"
+            known = event.value < len(self._codes)
+            return f"ends: {self._codes[event.value] if known else _value(event.value)}"
         verb = _VERBS.get(event.kind, event.kind)
         name = f" {self._name(event.address)}" if event.address else ""
         value = f"{':' if name else ''} {self._valued(event)}" if event.kind in _VALUED else ""

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
+
 from harness.builds import Symbols
 from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import Explore, Force, Replay, ToWorker
-from harness.model.batch import Batch, Observation
+from harness.model.batch import DIED, Batch, Observation, Stack
 from harness.model.finding import Finding
 from harness.model.scenario import Scenario
-from harness.model.schedule import Choice, Options, Schedule
+from harness.model.schedule import NO_CALIBRATION, Choice, Options, Schedule
 from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
 from harness.shrink.case import Case
 from harness.stress.process import Launch
@@ -52,7 +54,8 @@ class Worker:
 class Trials:
     """Runs tries for one finding. `wanted`: the beginning of its fingerprint. Every method may raise Over.
 
-    `deadline`: by time.monotonic; `hang_after`: seconds that one execution may take.
+    `deadline`: by time.monotonic; `hang_after`: seconds that one execution may take. `step_bound`: points after which
+    an execution is none of a smaller case, 0: as the options say; what runs in circles else takes most of the time.
     """
 
     def __init__(
@@ -61,9 +64,12 @@ class Trials:
         self._worker, self._symbols, self._wanted = worker, symbols, wanted
         self._hang_after, self._interrupted = hang_after, interrupted
         self.deadline = math.inf
+        self.step_bound = 0
+        self.steps = 0  # of the execution in which the finding was seen last; 0: not known
         self.executions = 0
         self.finding: Finding | None = None  # as it was seen last
         self.trace_hash: int | None = None
+        self.codes: dict[str, tuple[str, ...]] = {}  # names of return codes, by target
 
     # ---- tries ----
 
@@ -96,7 +102,9 @@ class Trials:
 
     def explored(self, scenario: Scenario, options: Options, seed: int, executions: int) -> Case | None:
         """Look for a schedule in one batch, which an exhaustive strategy needs; the first one found counts."""
-        _, seen = self._run(Explore(scenario, options, seed, executions), scenario)
+        batch, seen = self._run(Explore(scenario, options, seed, executions), scenario)
+        if isinstance(seen, Observation) and batch.status == DIED:
+            return self._case(scenario, options, batch, seen)
         if isinstance(seen, Observation):
             return self.followed(scenario, options, seen.choices)
         if seen is not None:  # the process died: its seed is all that is known
@@ -114,7 +122,7 @@ class Trials:
         """Try what a worker can be told: one execution."""
         assert isinstance(order, Explore | Replay)
         batch, seen = self._run(order, order.scenario)
-        if isinstance(seen, Observation):
+        if isinstance(seen, Observation) and batch.status != DIED:
             return self.followed(order.scenario, order.options, seen.choices)
         return None if seen is None else self._case(order.scenario, order.options, batch, seen)
 
@@ -127,6 +135,7 @@ class Trials:
 
     def last(self) -> None:
         """Let what follows run to its end, whatever the time and whoever asks for an end."""
+        self.step_bound = 0
         self.deadline, self._interrupted = math.inf, lambda: False
 
     # ---- parts ----
@@ -134,7 +143,8 @@ class Trials:
     def _case(self, scenario: Scenario, options: Options, batch: Batch, seen: Observation | int) -> Case:
         if isinstance(seen, int):
             return Case(scenario, options, Schedule(options.strategy, seen))
-        self.trace_hash = seen.trace_hash
+        self.trace_hash = None if batch.status == DIED else seen.trace_hash
+        self.steps = batch.max_steps
         work = sum(batch.points.values()) + batch.plain_accesses
         schedule = Schedule(STRATEGY, 0, choices=seen.choices)
         beside = frozenset(other.kind for other in batch.observations if other is not seen)
@@ -144,17 +154,25 @@ class Trials:
         """Obey an order. With the batch comes what showed the finding: an observation, or the seed it died of."""
         if self._interrupted() or time.monotonic() >= self.deadline:
             raise Over
+        if self.step_bound:
+            order = msgspec.structs.replace(order, options=replace(order.options, step_bound=self.step_bound))
         child = self._worker.child()
         try:
             child.wait_until_ready()
+            self.codes = child.codes
             child.progress.clear()
             batch = self._answer(child, order)
         except WorkerEnded as ended:
-            seed, count = child.progress.seed, child.progress.executions
+            seed, count, left = child.progress.seed, child.progress.executions, child.left()
             self._worker.end()
             self.executions += count + 1
-            return Batch("died", ""), seed if self._wants(_death(ended, scenario, seed, self._hang_after)) else None
+            finding = _death(ended, scenario, seed, self._hang_after)
+            if not self._wants(finding):
+                return left or Batch(DIED, ""), None
+            return (left, _end_of(left, finding, seed)) if left else (Batch(DIED, ""), seed)
         self.executions += batch.executions
+        if 0 < self.step_bound < batch.max_steps and not isinstance(order, Explore):
+            return batch, None  # from there on it is another execution than without the bound
         self._symbols.look_up(pc for seen in batch.observations for stack in seen.stacks for pc in stack.pcs)
         for seen in batch.observations:
             if seen.kind and self._wants(observed(seen, scenario.suite, self._symbols.frames)):
@@ -194,6 +212,15 @@ class Trials:
 def searching(options: Options, strategy: str = "portfolio", bound: int = -1) -> Options:
     """Return the options with which schedules are looked for: all strategies in turn, or a given one."""
     return replace(options, strategy=strategy, depth=0, switch_probability=0.0, preemption_bound=bound)
+
+
+def _end_of(left: Batch, finding: Finding, seed: int) -> Observation:
+    """Return the end of an execution that its process died of, as if the runtime had seen it: at the last event."""
+    last = left.events[-1] if left.events else None
+    step = last.step if last else max((choice.step for choice in left.choices), default=0)
+    stacks = (Stack("the process died", last.thread, (last.pc,)),) if last else ()
+    return Observation(finding.kind, "died", finding.message, "", "", 0, seed, step, 0, 1, True, left.choices, 0,
+                       STRATEGY, NO_CALIBRATION, stacks)  # fmt: skip
 
 
 def _death(ended: WorkerEnded, scenario: Scenario, seed: int, hang_after: float) -> Finding:

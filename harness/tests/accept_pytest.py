@@ -17,7 +17,8 @@ from harness.tests.test_pytest_plugin import DRAWN, TOKEN, session
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("resumable")
 
-PATCH = racewash.sources() / "native" / "defects" / "supply-count-early.patch"
+DEFECTS = racewash.sources() / "native" / "defects"
+PATCH, DRIFT = DEFECTS / "supply-count-early.patch", DEFECTS / "accounting-hold-twice.patch"
 ROUNDS = 15
 LARGEST = 1.25  # importing pytest with the plugin against without it
 
@@ -59,3 +60,18 @@ TestPlanted.settings = settings(TestPlanted.settings, max_examples=200, database
     result.assert_outcomes(failed=1)
     rules = [line for line in result.outlines if re.match(r"\s*state\.(?!teardown)", line)]
     assert 1 <= len(rules) <= 6
+
+
+def test_what_a_stress_test_found_is_tried_again(pytester: pytest.Pytester) -> None:
+    """On real threads, by its token alone; the rate says how often it was seen."""
+    text = f"""
+import pathlib, racewash
+@racewash.stress("accounting", seconds=5, patches=[pathlib.Path({str(DRIFT)!r})])
+def test_accounting(): ...
+"""
+    found = session(pytester, text)
+    found.assert_outcomes(failed=1)
+    match = TOKEN.search(found.outlines[-2])
+    assert match is not None
+    again = session(pytester, text, f"--racewash-replay={match.group()}", "--racewash-store=elsewhere")
+    again.stdout.re_match_lines([r"\d+ findings? in a replay: seen again in [1-9]\d* of 20 tries on real threads"])

@@ -127,13 +127,20 @@ def test_what_real_threads_found_under_tsan_is_hunted_down(name: str, tmp_path: 
 
 def test_a_token_replays_in_a_fresh_clone_that_is_built_anew(tmp_path: Path) -> None:
     finding = explored("segments-loser-leaks", cwd=tmp_path)[0]
-    clone = tmp_path / "clone"
+    clone, fresh, elsewhere = tmp_path / "clone", tmp_path / "fresh", tmp_path / "elsewhere"
+    elsewhere.mkdir()
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    environment = {**os.environ, "PYTHONPATH": str(clone), "RACEWASH_CACHE": str(tmp_path / "cache")}
-    theirs = f"assert harness.__path__[0].startswith({str(clone)!r})"
-    program = f"import harness; {theirs}; from harness.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "replay", finding.token or "", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, check=False)
+    subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)
+    # Nothing of this environment is seen by the new one: neither its packages nor its builds.
+    mine = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "RACEWASH_SOURCES")
+    kept = {name: value for name, value in os.environ.items() if name not in mine}
+    environment = {**kept, "RACEWASH_CACHE": str(tmp_path / "cache")}
+    subprocess.run([str(fresh / "bin" / "pip"), "install", "-q", str(clone)], env=environment, check=True)
+    where = [str(fresh / "bin" / "python"), "-c", "import harness; print(harness.__path__[0])"]
+    installed = subprocess.run(where, cwd=elsewhere, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    assert installed.stdout.startswith(str(fresh))
+    command = [str(fresh / "bin" / "racewash"), "replay", finding.token or "", "--json"]
+    done = subprocess.run(command, cwd=elsewhere, env=environment, stdout=subprocess.PIPE, check=False)
     assert done.returncode == 1
     output = decode(done.stdout)
     assert isinstance(output, ReplayOutput)

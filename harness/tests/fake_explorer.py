@@ -77,6 +77,12 @@ class FakeRuntime:
     def memory_models(self) -> list[str]:
         return ["sc"]
 
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def event_kinds(self) -> dict[int, str]:
+        return {}
+
     def explore(self, scenario: Scenario, options: Options, first_seed: int, executions: int, *, milliseconds: int = 0,
                 calibration: object = None, progress: Any = None, hashes: bool = False,
                 trace: int = 0, first_only: bool = False) -> Batch:  # fmt: skip

@@ -23,6 +23,7 @@ from harness.model.token import token_of
 from harness.pytest_plugin.failure import Found, found_of
 from harness.pytest_plugin.session import Budget, Session
 from harness.pytest_plugin.share import share
+from harness.tests.test_stress import launch as fake_launch
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.contract
@@ -141,6 +142,52 @@ def test_a_token_alone_is_enough_for_its_test(pytester: pytest.Pytester) -> None
     gone = session(pytester, fixed, f"--racewash-replay={token}")
     gone.assert_outcomes(passed=1)
     gone.stdout.fnmatch_lines(["test_it.py::test_torn: seen again in 0 of 3 tries*draws another scenario*"])
+
+
+RACED = """
+import dataclasses, racewash
+from harness.tests.fake_suites import suite
+def draw(seed, shape):
+    return dataclasses.replace(suite("segv").generate(seed, shape), suite="raced")
+RACED = racewash.Suite("raced", "A test.", (), (), draw)
+@racewash.stress(RACED, seconds=0.1, threads=2)
+def test_raced():
+    raise RuntimeError("the body is not reached")
+@racewash.explore("increments", executions=1)
+def test_explored(): ...
+"""
+
+
+def test_what_real_threads_showed_has_a_token_and_a_rate(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library dies in each execution, or does well in each: how often it is seen again is said either way."""
+    for module in ("harness.pytest_plugin.engine", "harness.repro.threads"):
+        monkeypatch.setattr(f"{module}.launch_of", lambda build, target="": fake_launch(build.kind))
+    monkeypatch.setattr("harness.stress.race.MAX_DEATHS", 1)
+    monkeypatch.setattr("harness.repro.threads.TIMES_THREADS", 3)
+    found = session(pytester, RACED, "--junitxml=report.xml", "-k", "raced")
+    found.assert_outcomes(failed=1, deselected=1)
+    [token] = {match for line in found.outlines for match in TOKEN.findall(line)}
+    place = found.outlines.index(token)
+    again = f"pytest 'test_it.py::test_raced' --racewash-replay={token}"
+    assert found.outlines[place - 1] == f"replay: {again}"
+    assert found.outlines[-2] == again
+    properties = {one.get("name"): one.get("value") for one in ElementTree.parse("report.xml").iter("property")}
+    assert properties["racewash_token"] == token
+    assert (Path(properties["racewash_bundle"] or "") / "repro.json").is_file()
+
+    replay = (f"--racewash-replay={token}", "--racewash-store=elsewhere")  # the token alone is enough
+    seen = session(pytester, RACED, *replay)
+    seen.assert_outcomes(failed=1, deselected=1)
+    seen.stdout.fnmatch_lines(["1 finding in a replay: seen again in 3 of 3 tries on real threads", "*crash*", token])
+    repaired = RACED.replace('suite("segv")', 'suite("fine")') + "# another size: the file may be as old\n"
+    gone = session(pytester, repaired, *replay)
+    gone.assert_outcomes(passed=1, deselected=1)
+    gone.stdout.fnmatch_lines(["test_it.py::test_raced: seen again in 0 of 3 tries on real threads*"])
+    explored = RACED.replace("racewash.stress(RACED, seconds=0.1, ", "racewash.explore(RACED, ")
+    none = session(pytester, explored, *replay)
+    none.stderr.fnmatch_lines(["ERROR: no test here stresses the suite 'raced' of the token*"])
 
 
 @pytest.mark.misuse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import runpy
 import shutil
@@ -275,11 +276,37 @@ def test_the_state_at_a_step(leak: Finding, capsys: pytest.CaptureFixture[str]) 
     assert "native/workload/segments.c:" in out
 
 
+# Stands in for rr: it writes down how it was called, and what it records it runs in gdb once more to replay it.
+RECORDER = """#!/bin/sh
+printf '%s\\n' "$*" >> "$0.log"
+what=$1; shift
+if [ $what = record ]; then
+    [ "$1 $2" = "-n -o" ] || exit 9
+    mkdir "$3" && printf '%s\\n' "$*" | cut -d ' ' -f 4- > "$3/program"
+    shift 3
+    exec "$@"
+fi
+recording=$1; shift 2
+exec gdb -ex starti "$@" --args $(cat "$recording/program")
+"""
+
+
+def recorder(folder: Path, text: str) -> str:
+    """Put an rr into a folder; return the PATH on which it is the first."""
+    path = folder / "rr"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
 @pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
-def test_gdb_stops_at_a_step_and_shows_every_thread(leak: Finding) -> None:
+@pytest.mark.parametrize("tool", ["gdb", "rr"])
+def test_a_debugger_stops_at_a_step_and_shows_every_thread(tool: str, leak: Finding, tmp_path: Path) -> None:
     program = "from harness.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "replay", leak.token or "", "--gdb", "--until", "100"]
-    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
+    command = [sys.executable, "-c", program, "replay", leak.token or "", f"--{tool}", "--until", "100"]
+    environment = {**os.environ, "PATH": recorder(tmp_path, RECORDER)}
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
+                         env=environment)  # fmt: skip
     assert "stopped at step 100" in run.stdout, run.stdout + run.stderr
     parts = re.split(r"^(creator|thread \d)(?= \()", run.stdout, flags=re.MULTILINE)
     shown = dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -288,17 +315,38 @@ def test_gdb_stops_at_a_step_and_shows_every_thread(leak: Finding) -> None:
     standing = [name for name, text in shown.items() if "segments.c:" in text]
     assert len(standing) >= 2, "several threads are in the middle of the code under test"
     assert sum("(runs)" in text for text in shown.values()) == 1
+    if tool == "rr":
+        tried, recorded, replayed = (tmp_path / "rr.log").read_text(encoding="utf-8").splitlines()
+        assert re.fullmatch(r"record -n -o \S+ true", tried)
+        assert re.match(r"record -n -o \S+ .*harness.repro.debuggee \S+$", recorded)
+        assert re.match(r"replay \S+ -- -nx .*-batch -x \S+$", replayed)
+        assert recorded.split()[3] == replayed.split()[1]
+
+
+@pytest.mark.misuse
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [("[FATAL ./src/PerfCounters.cc:306] No counter; are there any? See elsewhere.", "(No counter)"),
+     ("", "(it ended with 1)")],
+    ids=["reason", "silence"],
+)  # fmt: skip
+def test_where_rr_cannot_record_there_is_a_sentence(
+    says: str, told: str, leak: Finding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """It makes the recording's folder all the same, as the real one does."""
+    monkeypatch.setenv("PATH", recorder(tmp_path, f'#!/bin/sh\nmkdir "$4"\necho "{says}" >&2\nexit 1\n'))
+    said = sentence(capsys, "replay", leak.token or "", "--rr")
+    assert said == f"racewash: rr is installed but can't record here {told}: use --gdb instead"
 
 
 def test_without_gdb_there_is_a_sentence(
     leak: Finding, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
-    for tool in ("gdb", "rr"):
-        assert call(["replay", leak.token or "", f"--{tool}"]) == 2
-        said = capsys.readouterr().err
-        assert f"{tool} is not installed" in said
-        assert len(said.splitlines()) == 1
+    for tool, instead in (("gdb", "--until STEP"), ("rr", "--gdb")):
+        said = sentence(capsys, "replay", leak.token or "", f"--{tool}")
+        assert said == f"racewash: {tool} is not installed here: install it, or use {instead} instead"
 
 
 # ---- What cannot be ----

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.builds import Build, Runtime, Symbols, get_build, load_runtime
+from harness.builds import BatchProgress, BlackBox, Build, Runtime, Symbols, get_build, load_runtime
 from harness.explore import ExploreRequest, explore
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.explore.workloads import DEFECTS, WORKLOADS
@@ -35,6 +36,21 @@ def build() -> Build:
 @pytest.fixture(scope="module")
 def runtime(build: Build) -> Runtime:
     return load_runtime(build)
+
+
+def test_what_a_process_leaves_is_what_it_did(runtime: Runtime) -> None:
+    """In a buffer that is large enough; a smaller one only shows how far the batch has got."""
+    with mmap.mmap(-1, BlackBox.size()) as area:
+        box = BlackBox(area)
+        batch = runtime.replay(TORN, Options(), (Choice(5, 0, 2),), 0, trace=1000, trace_all=True, progress=area)
+        left = box.left(runtime.event_kinds())
+        box.close()
+    assert (left.choices, left.preemptions) == (batch.choices, 1)
+    assert left.events == batch.events
+    assert left.event_count == batch.event_count > 10
+    small = bytearray(BatchProgress.size())
+    again = runtime.replay(TORN, Options(), batch.choices, 0, trace=1000, trace_all=True, progress=small)
+    assert again.events == batch.events
 
 
 def found(batch: Batch, build: Build) -> set[str]:

@@ -206,6 +206,22 @@ def test_no_try_begins_when_the_time_is_over() -> None:
 
 # ---- Seeded defects ----
 
+
+def test_an_execution_that_runs_on_is_none_of_a_smaller_case(worker: Worker) -> None:
+    torn = Scenario("torn", 0, "increments", {"expected": 2}, ((Op("add_torn", (1,)),),) * 2)
+    trials = Trials(worker, Symbols(worker.launch.build), "", ENOUGH, interrupted=lambda: False)
+    case = trials.explored(torn, Options(), 1, 100)
+    assert case is not None
+    assert 5 < trials.steps < 50
+    trials.step_bound = trials.steps
+    assert trials.followed(torn, Options(), case.choices) == case
+    trials.step_bound = trials.steps - 1
+    assert trials.followed(torn, Options(), case.choices) is None
+    assert trials.explored(torn, Options(), 1, 100) is None
+    trials.last()
+    assert trials.followed(torn, Options(), case.choices) == case
+
+
 # The least that shows each: two operations at once, and one switch in the middle of the first.
 LEAST = {"count-early": ("invariant", 2, 2, 1), "loser-leaks": ("leak", 2, 2, 1)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.model.batch import Batch, Event, Observation, Stack
 from harness.model.finding import Finding, Location
 from harness.model.scenario import Op, Scenario
@@ -58,9 +60,11 @@ def source(place: Location) -> str:
     }.get(place.line, "")
 
 
-def story(events: tuple[Event, ...] = LOST, what: Observation | None = None) -> Story:
+def story(
+    events: tuple[Event, ...] = LOST, what: Observation | None = None, codes: tuple[str, ...] = ("OK", "FULL")
+) -> Story:
     finding = Finding("invariant", "A1: 1 instead of 3", "lost", "0123456789ab")
-    return story_of(SCENARIO, Batch("done", "", events=events), what or seen(), finding, where, source)
+    return story_of(SCENARIO, Batch("done", "", events=events), what or seen(), finding, where, source, codes)
 
 
 GOLDEN = """\
@@ -77,7 +81,7 @@ thread 1: add(2)
 4     3                   > begins add(2)
 5     4                     reads a: 0     core/n.c:10  long old = at_load(&count, acquire);
 6     5                     writes a: 2    core/n.c:20  at_store(&count, old + n, release); /* whoever comes late...
-7     5                     ends: 0
+7     5                     ends: OK
 8     6  > writes a: 1                     core/n.c:20  at_store(&count, old + n, release); /* whoever comes late...
 9     6    ends: -1
 
@@ -99,6 +103,18 @@ def test_what_went_wrong_is_marked_and_named() -> None:
     text = story_text(story(what=seen(*stacks, step=6, invariant="")))
     assert [line.split()[:2] for line in text.splitlines() if "! " in line][:2] == [["5", "4"], ["8", "6"]]
     assert "noticed at step 6 by thread 0" in text
+
+
+def test_a_code_without_a_name_is_a_number() -> None:
+    assert "ends: 0" in story_text(story(codes=()))
+
+
+def test_a_crash_that_is_no_event_is_marked_at_the_last_one_before() -> None:
+    """Of its thread, and up to its step."""
+    crash = replace(seen(Stack("crash", 0, (99,)), step=5, invariant=""), kind="crash")
+    text = story_text(story(what=crash))
+    assert [line.split()[:2] for line in text.splitlines() if "! " in line][:1] == [["3", "3"]]
+    assert "noticed at step 5 by thread 0" in text
 
 
 def test_operations_that_do_not_overlap_do_not_meet() -> None:

@@ -79,7 +79,8 @@ int32_t batch_prepare(batch *b, const rw_target *target, const rw_plan *plan, co
     if (!state_find()) {
         return batch_fail(out, RS_NO_MEMORY, "the library's own data was not found");
     }
-    if (!region_map() || !choice_room(options->max_choices > 0 ? options->max_choices : CHOICES) ||
+    rt.told = options->progress != NULL ? options->progress : &sched_nobodys;
+    if (!region_map() || !choice_room(options->max_choices > 0 ? options->max_choices : CHOICES, options->log) ||
         !race_room(b->threads + 1)) {
         return batch_fail(out, RS_NO_MEMORY, "the runtime's fixed addresses are taken, or there is no memory");
     }

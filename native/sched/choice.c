@@ -8,7 +8,7 @@
 enum { SET_FIRST = 14, SET_LAST = 23 };
 
 rs_log choices RS_STATE;
-static rs_choice *copied RS_STATE;
+static rs_choice *own RS_STATE, *copied RS_STATE;
 static struct {
     uint64_t *hashes; /* open addressing; 0: free */
     int32_t bits;     /* of them are in use */
@@ -20,20 +20,21 @@ static void *reserve(uint64_t bytes) {
     return p == MAP_FAILED ? NULL : p;
 }
 
-bool choice_room(int32_t max) {
-    if (choices.at != NULL && choices.max != max) {
-        munmap(choices.at, 2 * (uint64_t)choices.max * sizeof *choices.at);
-        choices.at = NULL;
+bool choice_room(int32_t max, rs_choice *log) {
+    if (own != NULL && choices.max != max) {
+        munmap(own, 2 * (uint64_t)choices.max * sizeof *own);
+        own = NULL;
     }
-    if (choices.at == NULL) {
-        choices.at = reserve(2 * (uint64_t)max * sizeof *choices.at); /* and a copy */
+    if (own == NULL) {
+        own = reserve(2 * (uint64_t)max * sizeof *own); /* and a copy */
         choices.max = max;
-        copied = choices.at + max;
+        copied = own + max;
     }
+    choices.at = log != NULL ? log : own;
     if (seen.hashes == NULL) {
         seen.hashes = reserve((UINT64_C(2) << SET_LAST) * sizeof *seen.hashes) /* and room to grow */;
     }
-    return choices.at != NULL && seen.hashes != NULL;
+    return own != NULL && seen.hashes != NULL;
 }
 
 rs_choice *choice_copy(void) {

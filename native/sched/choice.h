@@ -13,11 +13,13 @@ typedef struct rs_log {
 
 extern rs_log choices;
 
-bool choice_room(int32_t max);
+/* Room for so many; `log`: NULL, or where they are written instead of into memory of ours. */
+bool choice_room(int32_t max, rs_choice *log);
 /* A copy of the log, valid until the next call. */
 rs_choice *choice_copy(void);
 static inline void choice_begin(void) {
     choices.cnt = choices.lost = 0;
+    rt.told->choices = 0;
     choices.hash = UINT64_C(0xCBF29CE484222325);
 }
 
@@ -28,6 +30,7 @@ static inline void choice_note(uint64_t step, uint32_t kind, uint32_t value) {
     choices.hash ^= choices.hash >> 32;
     if (likely(choices.cnt < choices.max)) {
         choices.at[choices.cnt++] = c;
+        rt.told->choices = (uint64_t)choices.cnt;
     } else {
         choices.lost++;
     }

@@ -10,13 +10,15 @@
 
 enum { SPIN_PATIENCE = 16 * LOOK_EVERY };
 
-rs_runtime rt RS_STATE;
+rs_progress sched_nobodys RS_STATE;
+rs_runtime rt RS_STATE = {.told = &sched_nobodys};
 
 static void go_to(rs_fiber *next, bool preempted) {
     rs_fiber *cur = rt.cur;
     if (next != cur) {
         rt.switches++;
         rt.preemptions += preempted;
+        rt.told->preemptions = rt.preemptions;
         rs_mix((uint64_t)next->tid + 1);
         fiber_switch(cur, next);
     }

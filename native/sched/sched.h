@@ -153,10 +153,12 @@ typedef struct rs_runtime {
     const rw_plan *plan;
     rw_core *core;
     uint64_t seed;
+    rs_progress *told; /* the batch's, or sched_nobodys: never NULL */
     rs_fiber *fibers[FIBER_MAX];
 } rs_runtime;
 
 extern rs_runtime rt;
+extern rs_progress sched_nobodys; /* which nobody reads */
 
 static inline uint64_t rs_step(void) {
     return rt.step_end - (uint64_t)rt.fuel;

@@ -173,15 +173,18 @@ typedef struct rs_progress {
     uint64_t findings;
     uint64_t seed; /* of the execution under way: what to replay when the process dies */
     uint64_t stop; /* not 0: end after the current execution */
+    /* What a process that dies leaves of the execution under way, told as it goes on: entries of the options' `log` and
+     * `events` that are whole, and preemptions. */
+    uint64_t choices, events, preemptions;
 } rs_progress;
 
 enum {
-    RS_RACES = 1,         /* happens-before race detection */
-    RS_PLAIN_POINTS = 2,  /* every plain access is a point */
-    RS_COVERAGE = 4,      /* count reads-from pairs (the guided strategy always does) */
-    RS_NO_LEAKS = 8,      /* don't judge what is live at the end */
-    RS_FIRST_ONLY = 16,   /* end the batch at the first finding */
-    RS_NO_CONFIRM = 32,   /* don't replay findings for their stacks */
+    RS_RACES = 1, /* happens-before race detection */
+    RS_PLAIN_POINTS = 2, /* every plain access is a point */
+    RS_COVERAGE = 4, /* count reads-from pairs (the guided strategy always does) */
+    RS_NO_LEAKS = 8, /* don't judge what is live at the end */
+    RS_FIRST_ONLY = 16, /* end the batch at the first finding */
+    RS_NO_CONFIRM = 32, /* don't replay findings for their stacks */
     RS_TOLERANT = 64, /* replay: where the list no longer fits, go on with `seed` at random instead of giving up */
     RS_WEAK_CAS = 128, /* weak compare-exchanges may fail spuriously (a choice) */
     RS_TIMEOUTS = 256, /* timed waits may expire although they could wait on (a choice) */
@@ -208,6 +211,7 @@ typedef struct rs_options {
     int64_t calibration[4]; /* all 0: measured when the batch begins */
     int32_t max_findings; /* different ones to keep; 0: 32 */
     int32_t max_choices; /* longest list to keep; 0: 1,000,000 */
+    rs_choice *log; /* NULL, or room for max_choices, where the list of the execution under way stands */
     uint64_t *trace_hashes; /* NULL, or room for `executions` hashes, by seed */
     rs_event *events; /* NULL, or room for event_max events of the batch's last execution */
     int64_t event_max;

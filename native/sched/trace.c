@@ -16,6 +16,7 @@ void trace_begin(rs_event *events, int64_t max) {
     trace.events = events;
     trace.max = events != NULL ? max : 0;
     trace.cnt = 0;
+    rt.told->events = 0;
     trace.last = 0;
     trace.pending = NULL;
 }
@@ -44,6 +45,7 @@ void trace_event(uint32_t kind, uintptr_t addr, uint32_t size, uint64_t value, u
     }
     trace.cnt++;
     trace.last = tid;
+    rt.told->events = (uint64_t)trace.cnt;
     breakpoint_passed();
 }
 
