@@ -89,7 +89,7 @@ def misuse_patch(folder: Path) -> Path:
         "static rw_op_desc ops[MIS_OPS];": f"static const rw_op_desc ops[MIS_OPS] = {{{rows}}};",
         "MIS_NOTHING:\n        break;": 'MIS_NOTHING:\n        for (;;) {\n            __asm__("");\n        }',
         f"{target} {{\n    static const rw_target target =": f"{declared}const rw_target workload_misuse =",
-        "snapshot};\n    return &target;\n}": "snapshot};",
+        "    };\n    return &target;\n}": "    };",
     })  # fmt: skip
     known = changed_in(canary, {
         "&workload_canary};": "&workload_canary, &workload_misuse};",

@@ -69,6 +69,18 @@ static int32_t snapshot(rw_core *core, rw_cell *out, int32_t max) {
 }
 
 const rw_target workload_canary = {
-    RW_TARGET_ABI, "canary", NULL,    0,      ops,    1,    NULL,  0,      NULL,       0,
-    create,        nothing,  nothing, attach, detach, run,  check, checks, violations, snapshot,
-    NULL,          NULL,     0,       NULL,   0,      NULL, NULL};
+    .abi = RW_TARGET_ABI,
+    .name = "canary",
+    .ops = ops,
+    .op_cnt = 1,
+    .create = create,
+    .close = nothing,
+    .destroy = nothing,
+    .attach = attach,
+    .detach = detach,
+    .run = run,
+    .check = check,
+    .checks = checks,
+    .violations = violations,
+    .snapshot = snapshot,
+};

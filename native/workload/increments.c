@@ -96,6 +96,24 @@ static int32_t snapshot(rw_core *core, rw_cell *out, int32_t max) {
 }
 
 const rw_target workload_increments = {
-    RW_TARGET_ABI, "increments", params,     1,      ops,    2,    invariants, 1,      codes,      1,
-    create,        close_core,   close_core, attach, detach, run,  check,      checks, violations, snapshot,
-    NULL,          NULL,         0,          NULL,   0,      NULL, NULL};
+    .abi = RW_TARGET_ABI,
+    .name = "increments",
+    .params = params,
+    .param_cnt = 1,
+    .ops = ops,
+    .op_cnt = 2,
+    .invariants = invariants,
+    .invariant_cnt = 1,
+    .codes = codes,
+    .code_cnt = 1,
+    .create = create,
+    .close = close_core,
+    .destroy = close_core,
+    .attach = attach,
+    .detach = detach,
+    .run = run,
+    .check = check,
+    .checks = checks,
+    .violations = violations,
+    .snapshot = snapshot,
+};

@@ -217,6 +217,24 @@ static void detach(rw_thread *thread) {
 }
 
 const rw_target workload_segments = {
-    RW_TARGET_ABI, "segments", params,  1,      ops,    2,    invariants, 3,      codes,      3,
-    create,        close_core, destroy, attach, detach, run,  check,      checks, violations, snapshot,
-    NULL,          NULL,       0,       NULL,   0,      NULL, NULL};
+    .abi = RW_TARGET_ABI,
+    .name = "segments",
+    .params = params,
+    .param_cnt = 1,
+    .ops = ops,
+    .op_cnt = 2,
+    .invariants = invariants,
+    .invariant_cnt = 3,
+    .codes = codes,
+    .code_cnt = 3,
+    .create = create,
+    .close = close_core,
+    .destroy = destroy,
+    .attach = attach,
+    .detach = detach,
+    .run = run,
+    .check = check,
+    .checks = checks,
+    .violations = violations,
+    .snapshot = snapshot,
+};

@@ -325,8 +325,24 @@ static void detach(rw_thread *thread) {
 
 const rw_target *misuse_target(void) {
     static const rw_target target = {
-        RW_TARGET_ABI, "misuse",   NULL,    0,      ops,    MIS_OPS, invariants, 1,      codes,      1,
-        create,        close_core, destroy, attach, detach, run,     check,      checks, violations, snapshot,
-        NULL,          NULL,       0,       NULL,   0,      NULL,    NULL};
+        .abi = RW_TARGET_ABI,
+        .name = "misuse",
+        .ops = ops,
+        .op_cnt = MIS_OPS,
+        .invariants = invariants,
+        .invariant_cnt = 1,
+        .codes = codes,
+        .code_cnt = 1,
+        .create = create,
+        .close = close_core,
+        .destroy = destroy,
+        .attach = attach,
+        .detach = detach,
+        .run = run,
+        .check = check,
+        .checks = checks,
+        .violations = violations,
+        .snapshot = snapshot,
+    };
     return &target;
 }
