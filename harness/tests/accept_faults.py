@@ -16,7 +16,7 @@ import pytest
 from harness.builds import get_build
 from harness.explore.child import Explorer, exploring
 from harness.explore.messages import Explore
-from harness.faults.request import BASE_SEED, SweepRequest
+from harness.faults.request import BASE_SEED, CLOCK_SEED, SweepRequest
 from harness.generate import discover
 from harness.model.documents import parse_defect
 from harness.model.layout import AFTER, BEFORE
@@ -91,12 +91,12 @@ def test_every_pair_of_allocations_fails(suite: str) -> None:
 # ---- Twelve error-path defects ----
 
 
-def plain_findings(suite: str, build_with: Path, executions: int) -> list[str]:
+def plain_findings(suite: str, build_with: Path, executions: int, seed: int = BASE_SEED) -> list[str]:
     """Explore the suite's base scenarios without a fault on the defective core."""
     found = []
     request = SweepRequest((suite,))
     for layout in (AFTER, BEFORE):
-        scenario = discover()[suite].drawn(BASE_SEED, request.shape(layout, ()))
+        scenario = discover()[suite].drawn(seed, request.shape(layout, ()))
         child = Explorer(exploring(get_build("sched", (build_with,))))
         try:
             batch = child.obey(Explore(scenario, request.options, 0, executions), 3600)
@@ -120,6 +120,62 @@ def test_a_planted_defect_is_found_by_the_sweep_alone(path: Path, tmp_path: Path
     wanted = [found for found in output.findings if found.kind in defect.finds]
     assert wanted, [found.message for found in output.findings]
     assert plain_findings(defect.suite, path, max(1, output.executions // 2)) == []
+    token = wanted[0].token
+    assert token
+    back = call(
+        "replay", token, "--times", str(REPLAYS), "--patch", str(path), "--store", str(tmp_path / "none"), code=1
+    )
+    assert isinstance(back, ReplayOutput)
+    assert back.rate == (REPLAYS, REPLAYS)
+
+
+# ---- Threads that stop, clocks that err ----
+
+STOPPED = ("map", "wash", "instances")  # whose threads hold all four protections
+LATER = {"stall": sorted((ROOT / "native" / "defects").glob("stall-*.patch")),
+         "clock": sorted((ROOT / "native" / "defects").glob("clock-*.patch"))}  # fmt: skip
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("fault", ["stall", "clock"])
+def test_nothing_is_found_where_threads_stop_and_clocks_err(fault: str, suite: str) -> None:
+    output = swept(suite, "--fault", fault, "--schedules", "20", "--points", "6", "--store", str(STORE), "--resume")
+    assert output.findings == ()
+    assert all(row.blocked == row.unjudged == 0 for row in output.sweeps if row.mode == "once" or fault == "clock")
+    assert all(row.hit > 0 for row in output.sweeps if row.swept)
+
+
+@pytest.mark.parametrize("holding", ["version", "pointer", "bucket", "wash"])
+def test_a_dead_holder_costs_what_it_protects_or_is_named(holding: str) -> None:
+    """Who holds a lock is waited for, and named; else the others end, and no more stays than what is protected (B1)."""
+    output = swept(*STOPPED, "--fault", "stall", "--persistent", "--schedules", "20", "--points", "8",
+                   "--store", str(STORE), "--resume")  # fmt: skip
+    rows = [row for row in output.sweeps if row.holding == holding]
+    assert sum(row.hit for row in rows) > 0
+    judged = sum(row.hit - row.blocked - row.unjudged for row in rows)
+    if holding in ("version", "pointer"):
+        assert judged > 0
+        assert sum(suite.invariants["B1"] for suite in output.suites) > 0
+    else:
+        assert sum(row.blocked for row in rows) > 0
+        assert any(holding in wait.holder for wait in output.blocked)
+    assert all("holds" in wait.holder for wait in output.blocked)
+
+
+def test_there_are_two_of_each_at_least() -> None:
+    assert all(len(paths) >= 2 for paths in LATER.values())
+
+
+@pytest.mark.parametrize(("fault", "path"), [(fault, path) for fault, paths in LATER.items() for path in paths],
+                         ids=lambda value: value.stem if isinstance(value, Path) else value)  # fmt: skip
+def test_a_defect_is_found_by_its_sweep_alone(fault: str, path: Path, tmp_path: Path) -> None:
+    defect = parse_defect(path.read_text(encoding="utf-8"))
+    output = swept(defect.suite, "--fault", fault, "--schedules", "5", "--points", "32", "--patch", str(path),
+                   "--layout", "after", "--store", str(tmp_path), "--hang-after", "10", code=1)  # fmt: skip
+    wanted = [found for found in output.findings if found.kind in defect.finds]
+    assert wanted, [found.message for found in output.findings]
+    seed = SweepRequest(()).seed if fault == "stall" else CLOCK_SEED
+    assert plain_findings(defect.suite, path, max(1, output.executions // 2), seed) == []
     token = wanted[0].token
     assert token
     back = call(

@@ -14,12 +14,13 @@ import pytest
 
 from harness.explore.weaknesses import SUITES as WEAKNESSES
 from harness.model.documents import CATEGORIES
+from harness.model.fault import parse_fault
 from harness.model.finding import KINDS
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
 PATCHES = sorted((NATIVE / "defects").glob("*.patch"))
 SUITES = {"expansion", "supply", "wash", "frees", "map", "instances", "accounting", "processes"}
-OPTIONAL = ("Gallery", "Layout", "Suites", "Deferred")
+OPTIONAL = ("Gallery", "Layout", "Suites", "Deferred", "Plan")
 FIELDS = ("Name", "Component", "Property", "Class", "Finds", "Suite", "Sanitizer", "Planted", "Origin", "Purpose")
 COMPILER = os.environ.get("CC", "gcc")
 # Instrumented, so that a weaker memory order changes the code on every machine.
@@ -64,6 +65,7 @@ def test_header(path: Path) -> None:
     assert header["Sanitizer"] in {"none", "tsan", "asan"}
     assert header["Planted"] in {"yes", "no"}
     assert set(header["Finds"].split(", ")) <= set(KINDS)
+    assert all(str(parse_fault(fault)) == fault for fault in header.get("Plan", "alloc").split("; "))
 
 
 def test_each_suite_has_one_planted_defect() -> None:
