@@ -1,4 +1,4 @@
-"""A fault plan: which allocations fail. Written as text, so that a scenario, a command line and a report say the same.
+"""A fault plan: what fails. Written as text, so that a scenario, a command line and a report say the same.
 
 A fault is met by every allocation that fits all its conditions (`label`, `site`, `thread`). The first `skip` of those
 succeed; from then on every `every`-th fails, each with probability `chance`, `budget` of them at most (0: for ever).
@@ -7,6 +7,14 @@ succeed; from then on every `every`-th fails, each with probability `chance`, `b
 1
 >>> str(parse_fault("alloc  budget=0 skip=3"))                # from the fourth one on everything fails
 'alloc skip=3 budget=0'
+
+Three kinds are of whole processes, on real threads only. `kill` and `pause` are met by every operation of the forked
+process `process` (of all, if none is named); `pause` lasts until the others have done `ops` operations. `within`
+microseconds of the operation's beginning they strike, at a moment drawn from `seed`; 0: just before it. `space` leaves
+the address space `room` bytes to grow by.
+
+>>> str(parse_fault("kill process=1 skip=9 within=0"))
+'kill process=1 skip=9'
 """
 
 from __future__ import annotations
@@ -16,8 +24,10 @@ from dataclasses import dataclass, fields
 
 from harness.model.problem import Problem
 
-ALLOC = "alloc"
-KINDS = (ALLOC,)
+ALLOC, KILL, PAUSE, SPACE = "alloc", "kill", "pause", "space"
+KINDS = (ALLOC, KILL, PAUSE, SPACE)
+STRIKES = (KILL, PAUSE)  # of forked processes that share a core
+OF_PROCESSES = (*STRIKES, SPACE)  # only where threads and processes are real
 MAX_FAULTS = 8  # of one plan
 SURE = 1_000_000  # a chance is given in parts per million
 CREATION = -1  # in place of a thread: creation, set-up and everything else that no program's thread does
@@ -27,7 +37,10 @@ _SITE = re.compile(r"([\w./-]+):([1-9]\d{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of failure. `site` is FILE:LINE, FILE as its path ends; empty conditions fit everything."""
+    """One kind of failure. `site` is FILE:LINE, FILE as its path ends; empty conditions fit everything.
+
+    Which of the fields a kind has, FIELDS says.
+    """
 
     kind: str = ALLOC
     label: str = ""
@@ -38,9 +51,14 @@ class Fault:
     budget: int = 1
     chance: int = SURE
     seed: int = 0
+    process: int | None = None
+    ops: int = 50
+    within: int = 0
+    room: int = 0
 
     def __str__(self) -> str:
-        words = [f"{name}={getattr(self, name)}" for name, usual in _USUAL.items() if getattr(self, name) != usual]
+        given = [(name, getattr(self, name)) for name in FIELDS[self.kind]]
+        words = [f"{name}={value}" for name, value in given if value != _USUAL[name]]
         return " ".join([self.kind, *words])
 
     @property
@@ -51,16 +69,25 @@ class Fault:
 
 
 _USUAL = {field.name: field.default for field in fields(Fault) if field.name != "kind"}
+_DUE = ("skip", "every", "budget", "chance", "seed")
+FIELDS = {
+    ALLOC: ("label", "site", "thread", *_DUE),
+    KILL: ("process", *_DUE, "within"),
+    PAUSE: ("process", *_DUE, "ops", "within"),
+    SPACE: ("room",),
+}
+_LONGEST = 1_000_000  # microseconds that a strike may wait
 _RANGES = {"thread": (CREATION, 255), "skip": (0, _LARGEST), "every": (1, _LARGEST), "budget": (0, _LARGEST),
-           "chance": (1, SURE), "seed": (0, _LARGEST)}  # fmt: skip
+           "chance": (1, SURE), "seed": (0, _LARGEST),
+           "process": (0, 63), "ops": (0, _LARGEST), "within": (0, _LONGEST), "room": (1, _LARGEST)}  # fmt: skip
 
 
 def parse_fault(text: str) -> Fault:
     """Return the fault that a text says. Raises Problem with one sentence when it says none.
 
-    >>> parse_fault("disk skip=3")
+    >>> parse_fault("disk skip=3")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc
+    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc, ...
     """
     kind, *words = text.split() or [""]
     if kind not in KINDS:
@@ -68,14 +95,16 @@ def parse_fault(text: str) -> Fault:
     values: dict[str, int | str] = {}
     for word in words:
         name, sign, value = word.partition("=")
-        if not sign or name not in _USUAL:
-            raise Problem(f"the fault {text!r} has no field {name}; it may have {', '.join(_USUAL)}")
+        if not sign or name not in FIELDS[kind]:
+            raise Problem(f"the fault {text!r} has no field {name}; it may have {', '.join(FIELDS[kind])}")
         if name in values:
             raise Problem(f"the fault {text!r} gives {name} twice")
         values[name] = _number(text, name, value) if name in _RANGES else value
     fault = Fault(kind, **values)  # type: ignore[arg-type]
     if fault.site and not _SITE.fullmatch(fault.site):
         raise Problem(f"the fault {text!r} names no place: site is FILE:LINE, as `racewash list sites` prints it")
+    if kind == SPACE and not fault.room:
+        raise Problem(f"the fault {text!r} leaves no room: give bytes, like room=4194304")
     return fault
 
 
@@ -84,6 +113,13 @@ def parse_plan(texts: tuple[str, ...]) -> tuple[Fault, ...]:
     if len(texts) > MAX_FAULTS:
         raise Problem(f"a plan has at most {MAX_FAULTS} faults, not {len(texts)}")
     return tuple(map(parse_fault, texts))
+
+
+def no_processes(faults: tuple[str, ...], where: str) -> None:
+    """Raise Problem when a plan has what only happens to real processes; `where`: in what it can't be done."""
+    for fault in parse_plan(faults):
+        if fault.kind in OF_PROCESSES:
+            raise Problem(f"the fault '{fault}' needs real processes, which {where} has not; use `racewash run`")
 
 
 def _number(text: str, name: str, value: str) -> int:
@@ -137,6 +173,49 @@ class FaultCounts:
 
 
 NO_COUNTS = FaultCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCounts:
+    """What plans did to whole processes: executions, or events in them, added up.
+
+    `killed`, `inside` of them in the middle of an operation, `locked` of those at a lock (or nobody knows); `stuck`:
+    executions in which the others then stood still and were ended; `crashed`: others that died after a lock's owner.
+    `paused`, `awaited` of them resumed early since all others waited. `cramped`: executions with a limit of the address
+    space; `refused`: those of them whose core could not be created.
+    """
+
+    killed: int = 0
+    inside: int = 0
+    locked: int = 0
+    stuck: int = 0
+    crashed: int = 0
+    paused: int = 0
+    awaited: int = 0
+    cramped: int = 0
+    refused: int = 0
+
+    def __add__(self, other: ProcessCounts) -> ProcessCounts:
+        return ProcessCounts(
+            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(ProcessCounts))
+        )
+
+    def __str__(self) -> str:
+        """Return what has happened, in a sentence; empty when nothing has."""
+        parts = []
+        if self.killed:
+            parts.append(f"{self.killed} processes were killed ({self.inside} in the middle of an operation, "
+                         f"{self.locked} of these at a lock; {self.stuck} times the others could not go on, "
+                         f"{self.crashed} times one fell over what a lock had guarded)")  # fmt: skip
+        if self.paused:
+            parts.append(f"{self.paused} were paused ({self.awaited} resumed early, since all others waited)")
+        if self.cramped:
+            parts.append(f"{self.cramped} executions had a limit of the address space "
+                         f"({self.refused} could not create their core)")  # fmt: skip
+        return "by plan " + ", ".join(parts) if parts else ""
+
+
+NO_PROCESSES = ProcessCounts()
 
 
 def _added(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

@@ -55,9 +55,13 @@ typedef struct rw_thread_stats {
 /* One kind of failure. It is met by every allocation that all its conditions fit; of those the first `skip` succeed, then
  * every `every`-th fails, with probability `chance` (drawn for each thread from `seed`), `budget` of them at most. */
 enum { RW_FAULT_ALLOC = 0, RW_MAX_FAULTS = 8, RW_CHANCE_SURE = 1000000, RW_ANY_THREAD = -2, RW_NO_THREAD = -1 };
+/* What happens to whole processes. KILL and PAUSE are met by every operation of the forked process number `thread`
+ * (RW_ANY_THREAD: of all); it is killed, or stopped until the others have done `ops` operations, do none any more, or
+ * all wait for it. SPACE lets the address space grow by no more than `room` bytes, except for threads' stacks. */
+enum { RW_FAULT_KILL = 10, RW_FAULT_PAUSE = 11, RW_FAULT_SPACE = 12 };
 
 typedef struct rw_fault {
-    int32_t kind;   /* RW_FAULT_ALLOC */
+    int32_t kind;   /* RW_FAULT_ALLOC, ... */
     int32_t thread; /* index of a program; RW_NO_THREAD: creation and set-up; RW_ANY_THREAD */
     const char *label; /* NULL: any */
     const char *file;  /* how the file's path ends; NULL: any */
@@ -67,6 +71,10 @@ typedef struct rw_fault {
     uint64_t budget; /* 0: for ever */
     uint64_t chance; /* parts per million; 0: sure */
     uint64_t seed;
+    uint64_t ops;    /* of a pause */
+    uint64_t within; /* KILL, PAUSE: at a moment drawn from `seed`, so many microseconds at most after the operation's
+                      * beginning; 0: just before it */
+    uint64_t room;   /* of a SPACE */
 } rw_fault;
 
 typedef struct rw_fault_counts { /* of one execution, or a sum of several */
@@ -77,6 +85,18 @@ typedef struct rw_fault_counts { /* of one execution, or a sum of several */
     uint64_t failing[64];
     uint64_t benign[32]; /* failures that a declared scope has swallowed */
 } rw_fault_counts;
+
+typedef struct rw_process_counts { /* what a plan did to whole processes in one execution */
+    uint64_t killed;
+    uint64_t inside;  /* of these: in the middle of an operation */
+    uint64_t locked;  /* of these: holding a lock, or nobody knows */
+    uint64_t stuck;   /* the others then stood still, and were ended */
+    uint64_t crashed; /* of the others, after a lock's owner had died */
+    uint64_t paused;
+    uint64_t awaited; /* of these: resumed early, since all others waited for it */
+    uint64_t cramped; /* executions with a limit of the address space */
+    uint64_t refused; /* of these: the core could not be created */
+} rw_process_counts;
 
 typedef struct rw_plan {
     const rw_param *params;
@@ -97,7 +117,10 @@ typedef struct rw_plan {
     int32_t check_leaks; /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
 } rw_plan;
 
-/* RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
+/* A process that died by plan between two operations is buried: its contexts are detached, and all is judged. One that
+ * died by plan in the middle of an operation leaves a torn core, which goes unjudged but for what the others noticed
+ * meanwhile of the invariants that hold all the same; neither is RW_CHILD_DIED.
+ * RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
  * soon; the core may be torn, so it is neither judged nor destroyed, and its mapping stays as long as this process.
  * RW_STOPPED: by the flag; judged like RW_DONE, which a deadline is too. RW_SYSTEM: a faulty plan, or the system
  * refused something. Every status but RW_DONE has a sentence in `message`. */
@@ -116,6 +139,7 @@ typedef struct rw_outcome {
     rw_violation violations[64];
     int64_t checks[64]; /* by invariant */
     rw_fault_counts faults;
+    rw_process_counts processes;
     rw_thread_stats stats[256];
 } rw_outcome;
 

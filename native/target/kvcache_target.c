@@ -243,6 +243,9 @@ RW_EXPORT const rw_target *rw_target_get(void) {
         .benign = kt_benign,
         .create_failing = create_failing,
         .recover = kt_recover,
+        .adopt = kt_adopt,
+        .abandon = kt_abandon,
+        .unhurt = KT_UNHURT,
     };
     target.sites = kt_sites(&target.site_cnt);
     target.benign_cnt = kt_benign_cnt;
