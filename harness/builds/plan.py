@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields
 from typing import Any
 
 from cffi import FFI
 
 from harness.builds.target import Target
-from harness.model.fault import ALLOC, ANY, KINDS, Fault, FaultCounts, parse_plan
+from harness.model.fault import ALLOC, ANY, KINDS, STRIKES, Fault, FaultCounts, ProcessCounts, parse_plan
 from harness.model.outcome import Outcome, Snapshot, Violation
 from harness.model.problem import Problem
 from harness.model.scenario import Program, Scenario
 
 OTHER_CODES = "other"  # what the driver doesn't count one by one: negative codes, and those past its table
+_KINDS = dict(zip(KINDS, (0, 1, 2, 10, 11, 12), strict=True))  # RW_FAULT_ALLOC, ...
 STATUSES = ("done", "create-failed", "attach-failed", "child-died", "stopped", "system")
 
 
@@ -63,9 +65,10 @@ class Plan:
         file, line = fault.file_line
         if fault.site and not any(line == site.line and site.file.endswith(file) for site in self._target.sites):
             raise Problem(f"the fault '{fault}' names no place that allocates; `racewash list sites` prints them all")
+        who = fault.process if fault.kind in STRIKES else fault.thread
         return {
-            "kind": KINDS.index(fault.kind),  # in the order of RW_FAULT_ALLOC, ...
-            "thread": -2 if fault.thread is None else fault.thread,  # RW_ANY_THREAD
+            "kind": _KINDS[fault.kind],
+            "thread": -2 if who is None else who,  # RW_ANY_THREAD
             "label": self._new("char[]", fault.label.encode()) if fault.label else self._ffi.NULL,
             "file": self._new("char[]", file.encode()) if file else self._ffi.NULL,
             "line": line,
@@ -77,6 +80,9 @@ class Plan:
             "jump": fault.jump,
             "steps": fault.steps,
             "hold": self._hold(fault),
+            "ops": fault.ops,
+            "within": fault.within,
+            "room": fault.room,
         }
 
     def _hold(self, fault: Fault) -> int:
@@ -127,6 +133,7 @@ def read_outcome(ffi: FFI, target: Target, raw: Any, threads: int, cells: Any, c
         latency=tuple(latency),
         snapshot=read_snapshot(ffi, cells, cell_cnt),
         faults=read_faults(target, raw.faults),
+        processes=ProcessCounts(*(int(getattr(raw.processes, name.name)) for name in fields(ProcessCounts))),
     )
 
 

@@ -17,6 +17,7 @@ from harness.builds.plan import Plan
 from harness.builds.scheduled import KINDS, event_kinds, read_batch
 from harness.builds.target import Target, read_target
 from harness.model.batch import Batch
+from harness.model.fault import no_processes
 from harness.model.problem import Problem
 from harness.model.scenario import Scenario
 from harness.model.schedule import NO_CALIBRATION, Calibration, Choice, Options
@@ -207,6 +208,7 @@ class _Call:
         if not 1 <= threads <= most:
             raise Problem(f"a scenario has 1 to {most} programs, one for each thread, not {threads}")
         self.table, self._target = runtime._found(scenario.target)
+        no_processes(scenario.faults, "the scheduled runtime")
         self._plan = Plan(ffi, self._target, scenario)
         self.plan = self._plan.struct
         self.result: Any = ffi.new("rs_result *")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli._shrunk import shrunk_text
-from harness.cli._summary import checked, findings_text, replay_text, suites_text
+from harness.cli._summary import checked, findings_text, kept, replay_text, suites_text
 from harness.model.output import Control, ExploreOutput
 from harness.model.output_shrink import ShrunkFinding
 
@@ -24,7 +24,7 @@ def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = (
         lines.append("interrupted: what is above was explored until then")
     lines += _shrunk(output.shrunk)
     lines.append(_canary(output, missed))
-    lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
+    lines += [kept(output.path, output.stored), f"again: {output.again}"]
     return "\n".join(lines + replay_text(output.findings, patches))
 
 

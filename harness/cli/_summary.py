@@ -9,6 +9,7 @@ from harness.model.finding import Finding
 from harness.model.output import RunOutput, SuiteFigures
 
 MOST_TOKENS = 8
+NOT_STORED = 2  # exit code of what found nothing but could not write that down
 
 
 def summary(output: RunOutput) -> str:
@@ -20,8 +21,15 @@ def summary(output: RunOutput) -> str:
     if output.canary is False:
         lines.append("racewash: the sanitizer did not report the defect planted for it, so this run proves nothing; "
                      "`racewash doctor` says what this machine lacks")  # fmt: skip
-    lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
+    lines += [kept(output.path, output.stored), f"again: {output.again}"]
     return "\n".join(lines + replay_text(output.findings))
+
+
+def kept(path: str, stored: bool) -> str:
+    """Return where a run is, as a line."""
+    if not stored:
+        return f"racewash: what stands above is kept nowhere else: {path} has no run.json, for the reason noted"
+    return f"kept in {path}; `racewash report {path}` makes a page of it"
 
 
 def replay_text(findings: tuple[Finding, ...], patches: Sequence[Path] = ()) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli._summary import checked, findings_text
+from harness.cli._summary import checked, findings_text, kept
 from harness.model.fault import ALLOC, STALL
 from harness.model.output import SweepOutput
 
@@ -23,7 +23,7 @@ def summary(output: SweepOutput, missed: str = "", patches: Sequence[Path] = ())
     if not output.complete:
         lines.append("not everything was swept: the same command with --resume goes on")
     lines.append(_canary(output, missed))
-    lines += [f"kept in {output.path}; `racewash report {output.path}` makes a page of it", f"again: {output.again}"]
+    lines += [kept(output.path, output.stored), f"again: {output.again}"]
     first = next((finding.token for finding in output.findings if finding.token), None)
     patched = "".join(f" --patch {path}" for path in patches)
     return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))

@@ -10,6 +10,7 @@ from harness.cli._explored import summary
 from harness.cli._options import FAULT, LAYOUT, PATCHES, SECONDS, STORE, echo_json
 from harness.cli._progress import progress
 from harness.cli._shrunk import figures_of
+from harness.cli._summary import NOT_STORED
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
 from harness.explore.request import MAX_OPS, OPTIONS
@@ -152,6 +153,7 @@ def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...] = ()) -> 
         interrupted=result.interrupted,
         notes=result.notes,
         path=str(result.path),
+        stored=result.stored,
         again=again(request, result.seed),
     )
 
@@ -163,4 +165,4 @@ def exit_code(output: ExploreOutput) -> int:
     if not output.canary:
         return CANARY_MISSED
     differing = output.self_check is not None and output.self_check.different > 0
-    return 1 if output.findings or differing else 0
+    return 1 if output.findings or differing else 0 if output.stored else NOT_STORED

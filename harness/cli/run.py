@@ -8,7 +8,7 @@ import click
 
 from harness.cli._options import FAULT, LAYOUT, MEMORY, SECONDS, echo_json
 from harness.cli._progress import progress
-from harness.cli._summary import summary
+from harness.cli._summary import NOT_STORED, summary
 from harness.model.layout import Layout
 from harness.model.output import RunOutput, suite_figures
 from harness.stress import RunRequest, RunResult
@@ -42,7 +42,7 @@ CANARY_MISSED = 3
               help="before, after, or PART=KIND,... (parts not named: after).")  # fmt: skip
 @click.option("--memory", type=MEMORY, help="Each core's memory limit, like 2G; standard: small cores, drawn.")
 @click.option("--fault", "faults", type=FAULT, multiple=True,
-              help="What fails, like 'alloc label=CACHE_MAP_NODE skip=3': see docs/faults.md.")  # fmt: skip
+              help="What fails, like 'alloc skip=3', or 'kill skip=50' with --shared: see docs/faults.md.")  # fmt: skip
 @click.option("--sanitizer", type=click.Choice(tuple(SANITIZERS)), default="none", show_default=True,
               help="ThreadSanitizer, AddressSanitizer with UBSan and LeakSanitizer, or neither.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Decides the scenarios; standard: drawn, printed.")
@@ -105,6 +105,7 @@ def output_of(result: RunResult, target: str) -> RunOutput:
         interrupted=result.interrupted,
         notes=result.notes,
         path=str(result.path),
+        stored=result.stored,
         again=again(request, result.seed),
     )
 
@@ -115,4 +116,4 @@ def exit_code(output: RunOutput) -> int:
         return 130
     if output.canary is False:
         return CANARY_MISSED
-    return 1 if output.findings else 0
+    return 1 if output.findings else 0 if output.stored else NOT_STORED

@@ -8,6 +8,7 @@ import click
 
 from harness.cli._options import LAYOUT, PATCHES, SECONDS, STORE, echo_json
 from harness.cli._progress import progress
+from harness.cli._summary import NOT_STORED
 from harness.cli._swept import summary
 from harness.cli.explore import CANARY_MISSED
 from harness.explore.request import MAX_OPS, OPTIONS
@@ -111,7 +112,7 @@ def sweep(suites: tuple[str, ...], fault: str, schedules: int, once: bool, persi
         return 130
     if not output.canary:
         return CANARY_MISSED
-    return 1 if output.findings else 0
+    return 1 if output.findings else 0 if output.stored else NOT_STORED
 
 
 def _modes(once: bool, persistent: bool, both: bool, pairs: bool) -> tuple[str, ...]:
@@ -155,5 +156,6 @@ def output_of(result: SweepResult) -> SweepOutput:
         interrupted=result.interrupted,
         notes=result.notes,
         path=str(result.path),
+        stored=result.stored,
         again=again(request),
     )

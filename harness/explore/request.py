@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.explore.exhaustive import EXHAUSTIVE
-from harness.model.fault import parse_plan
+from harness.model.fault import no_processes
 from harness.model.layout import AFTER, Layout
 from harness.model.problem import Problem
 from harness.model.schedule import Options
@@ -77,7 +77,7 @@ def check(request: ExploreRequest) -> None:
             raise Problem(f"{name} is {seconds}, must be a number of seconds above 0")
     if request.executions is not None and request.seconds is not None:
         raise Problem("executions and seconds are two measures of the same: give one of them")
-    parse_plan(request.faults)
+    no_processes(request.faults, "an exploration")
     _range("executions", 1 if request.executions is None else request.executions, 1, MAX_SEED)
     _range("jobs", request.jobs, 1, MAX_PROCESSES)
     _range("threads", request.threads, 1, MAX_THREADS)

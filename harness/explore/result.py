@@ -41,6 +41,7 @@ class Explored:
     notes: tuple[str, ...]
     cpu_seconds: float
     path: Path
+    stored: bool = True
 
     def outcome(self) -> dict[str, Any]:
         """Return what run.json says of it."""

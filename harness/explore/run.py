@@ -158,5 +158,5 @@ def finish(
         campaign.intents.clear()
     except Problem as problem:
         collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes))
+        return replace(result, notes=tuple(collector.notes), stored=False)
     return result

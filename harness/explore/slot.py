@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.explore.campaign import Campaign
+from harness.explore.campaign import MAX_DEATHS, Campaign
 from harness.explore.child import START_SECONDS, Explorer
 from harness.explore.messages import Explore, Explored, Failed, FromWorker, Measured, Ready
 from harness.explore.request import WHOLE
@@ -34,6 +34,7 @@ class Slot:
         self._unit: Unit | None = None
         self._ready = False
         self._calibration: Calibration = NO_CALIBRATION  # what the executions under way were given
+        self._idle_deaths = 0  # of its processes, between two units
         self._done = 0  # executions of the unit that have come already
         self._quiet = 0.0  # seconds without a sign of life
         self._beat = (0, 0)
@@ -175,7 +176,8 @@ class Slot:
         self._unit = None
         self._campaign.intents.end(self._name)
         if unit is None:
-            raise RunFailed(f"a worker was lost between two batches: {printed.strip()[-300:]}")
+            self._lost_idle(printed)
+            return
         seed = seed or unit.first_seed  # it died before its first execution
         death = Death(unit.suite, seed, "exploring", printed)
         self._campaign.died(unit, judge(death), seed, self._calibration)
@@ -185,6 +187,15 @@ class Slot:
         else:
             self._campaign.collector.suites[unit.suite].executions += executed
         if not self._campaign.ending:
+            self._spawn()
+
+    def _lost_idle(self, printed: str) -> None:
+        """It executed nothing, so nothing is lost with it; somebody else's signal, unless it comes again and again."""
+        self._idle_deaths += 1
+        if self._idle_deaths >= MAX_DEATHS:
+            raise RunFailed(f"workers are lost between two batches again and again: {printed.strip()[-300:]}")
+        if not self._campaign.ending:
+            self._campaign.collector.note("a worker was lost between two batches; another one has taken its place")
             self._spawn()
 
     def _part(self, child: Explorer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from harness.builds import Symbols, build_record, get_build, load_runtime
 from harness.explore.child import exploring
@@ -84,7 +85,7 @@ def sweep_with(
         )  # fmt: skip
 
         def told(sentence: str) -> None:
-            save(state, chains, _all(earlier, collector))
+            _save(state, chains, earlier, collector)
             tell(f"{_progress(chains)}; {sentence}")
 
         error: Exception | None = None
@@ -94,11 +95,19 @@ def sweep_with(
             error = raised
         finally:
             tracer.end()
-        save(state, chains, _all(earlier, collector))
+        _save(state, chains, earlier, collector)
         result = _finish(campaign, store, request, chains, earlier, resumed)
     if error:
         raise error
     return result
+
+
+def _save(state: Path, chains: list[Chain], earlier: list[Finding], collector: Collector) -> None:
+    """A disk that refuses is noted: the sweep goes on, and only going on with it later is lost."""
+    try:
+        save(state, chains, _all(earlier, collector))
+    except Problem as problem:
+        collector.note(str(problem))
 
 
 def _all(earlier: list[Finding], collector: Collector) -> list[Finding]:
@@ -143,5 +152,5 @@ def _finish(campaign: SweepCampaign, store: RunStore, request: SweepRequest, cha
         campaign.intents.clear()
     except Problem as problem:
         collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes))
+        return replace(result, notes=tuple(collector.notes), stored=False)
     return result

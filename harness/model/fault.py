@@ -1,6 +1,6 @@
-"""A fault plan: which allocations fail, which threads stop, how the clock errs.
+"""A fault plan: what fails, who stops, how the clock errs. As text: scenario, command line and report say the same.
 
-Written as text, so that a scenario, a command line and a report say the same. `alloc` is met by every allocation that
+`alloc` is met by every allocation that
 fits all its conditions (`label`, `site`, `thread`). The first `skip` of those succeed; from then on every `every`-th
 fails, each with probability `chance`, `budget` of them at most (0: for ever).
 
@@ -15,6 +15,13 @@ of those it stops, for `steps` points of the others (0: for ever). `clock` is me
 
 >>> str(parse_fault("stall thread=1 holding=version skip=3 steps=500"))
 'stall thread=1 holding=version skip=3 steps=500'
+Three kinds are of whole processes, on real threads only. `kill` and `pause` are met by every operation of the forked
+process `process` (of all, if none is named); `pause` lasts until the others have done `ops` operations. `within`
+microseconds of the operation's beginning they strike, at a moment drawn from `seed`; 0: just before it. `space` leaves
+the address space `room` bytes to grow by.
+
+>>> str(parse_fault("kill process=1 skip=9 within=0"))
+'kill process=1 skip=9'
 """
 
 from __future__ import annotations
@@ -25,7 +32,10 @@ from dataclasses import dataclass, fields
 from harness.model.problem import Problem
 
 ALLOC, STALL, CLOCK = "alloc", "stall", "clock"
-KINDS = (ALLOC, STALL, CLOCK)
+KILL, PAUSE, SPACE = "kill", "pause", "space"
+KINDS = (ALLOC, STALL, CLOCK, KILL, PAUSE, SPACE)
+STRIKES = (KILL, PAUSE)  # of forked processes that share a core
+OF_PROCESSES = (*STRIKES, SPACE)  # only where threads and processes are real
 ANY = "any"  # in place of what a thread holds: whatever it is, and nothing too
 MAX_FAULTS = 8  # of one plan
 MAX_JUMP = 10**18  # nanoseconds: thirty years
@@ -54,9 +64,14 @@ class Fault:
     budget: int = 1
     chance: int = SURE
     seed: int = 0
+    process: int | None = None
+    ops: int = 50
+    within: int = 0
+    room: int = 0
 
     def __str__(self) -> str:
-        words = [f"{name}={getattr(self, name)}" for name, usual in _USUAL.items() if getattr(self, name) != usual]
+        given = [(name, getattr(self, name)) for name in FIELDS[self.kind]]
+        words = [f"{name}={value}" for name, value in given if value != _USUAL[name]]
         return " ".join([self.kind, *words])
 
     @property
@@ -67,20 +82,27 @@ class Fault:
 
 
 _USUAL = {field.name: field.default for field in fields(Fault) if field.name != "kind"}
+_DUE = ("skip", "every", "budget", "chance", "seed")
+FIELDS = {
+    ALLOC: ("label", "site", "thread", *_DUE),
+    STALL: ("thread", "holding", "skip", "steps"),
+    CLOCK: ("thread", "jump", *_DUE),
+    KILL: ("process", *_DUE, "within"),
+    PAUSE: ("process", *_DUE, "ops", "within"),
+    SPACE: ("room",),
+}
+_LONGEST = 1_000_000  # microseconds that a strike may wait
 _RANGES = {"thread": (CREATION, 255), "skip": (0, _LARGEST), "every": (1, _LARGEST), "budget": (0, _LARGEST),
-           "chance": (1, SURE), "seed": (0, _LARGEST), "steps": (0, _LARGEST),
-           "jump": (-MAX_JUMP, MAX_JUMP)}  # fmt: skip
-_AGAIN = ("skip", "every", "budget", "chance", "seed")
-FIELDS = {ALLOC: ("label", "site", "thread", *_AGAIN), STALL: ("thread", "holding", "skip", "steps"),
-          CLOCK: ("thread", "jump", *_AGAIN)}  # fmt: skip
+           "chance": (1, SURE), "seed": (0, _LARGEST), "steps": (0, _LARGEST), "jump": (-MAX_JUMP, MAX_JUMP),
+           "process": (0, 63), "ops": (0, _LARGEST), "within": (0, _LONGEST), "room": (1, _LARGEST)}  # fmt: skip
 
 
 def parse_fault(text: str) -> Fault:
     """Return the fault that a text says. Raises Problem with one sentence when it says none.
 
-    >>> parse_fault("disk")
+    >>> parse_fault("disk skip=3")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    harness.model.problem.Problem: the fault 'disk' is of no kind that is known; the kinds are alloc, stall, clock
+    harness.model.problem.Problem: the fault 'disk skip=3' is of no kind that is known; the kinds are alloc, ...
     """
     kind, *words = text.split() or [""]
     if kind not in KINDS:
@@ -100,6 +122,8 @@ def parse_fault(text: str) -> Fault:
         raise Problem(
             f"the fault {text!r} names no program's thread: creation and set-up can't stop, nobody runs beside"
         )
+    if kind == SPACE and not fault.room:
+        raise Problem(f"the fault {text!r} leaves no room: give bytes, like room=4194304")
     return fault
 
 
@@ -108,6 +132,13 @@ def parse_plan(texts: tuple[str, ...]) -> tuple[Fault, ...]:
     if len(texts) > MAX_FAULTS:
         raise Problem(f"a plan has at most {MAX_FAULTS} faults, not {len(texts)}")
     return tuple(map(parse_fault, texts))
+
+
+def no_processes(faults: tuple[str, ...], where: str) -> None:
+    """Raise Problem when a plan has what only happens to real processes; `where`: in what it can't be done."""
+    for fault in parse_plan(faults):
+        if fault.kind in OF_PROCESSES:
+            raise Problem(f"the fault '{fault}' needs real processes, which {where} has not; use `racewash run`")
 
 
 def _number(text: str, name: str, value: str) -> int:
@@ -167,6 +198,49 @@ class FaultCounts:
 
 
 NO_COUNTS = FaultCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCounts:
+    """What plans did to whole processes: executions, or events in them, added up.
+
+    `killed`, `inside` of them in the middle of an operation, `locked` of those at a lock (or nobody knows); `stuck`:
+    executions in which the others then stood still and were ended; `crashed`: others that died after a lock's owner.
+    `paused`, `awaited` of them resumed early since all others waited. `cramped`: executions with a limit of the address
+    space; `refused`: those of them whose core could not be created.
+    """
+
+    killed: int = 0
+    inside: int = 0
+    locked: int = 0
+    stuck: int = 0
+    crashed: int = 0
+    paused: int = 0
+    awaited: int = 0
+    cramped: int = 0
+    refused: int = 0
+
+    def __add__(self, other: ProcessCounts) -> ProcessCounts:
+        return ProcessCounts(
+            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(ProcessCounts))
+        )
+
+    def __str__(self) -> str:
+        """Return what has happened, in a sentence; empty when nothing has."""
+        parts = []
+        if self.killed:
+            parts.append(f"{self.killed} processes were killed ({self.inside} in the middle of an operation, "
+                         f"{self.locked} of these at a lock; {self.stuck} times the others could not go on, "
+                         f"{self.crashed} times one fell over what a lock had guarded)")  # fmt: skip
+        if self.paused:
+            parts.append(f"{self.paused} were paused ({self.awaited} resumed early, since all others waited)")
+        if self.cramped:
+            parts.append(f"{self.cramped} executions had a limit of the address space "
+                         f"({self.refused} could not create their core)")  # fmt: skip
+        return "by plan " + ", ".join(parts) if parts else ""
+
+
+NO_PROCESSES = ProcessCounts()
 
 
 def _added(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

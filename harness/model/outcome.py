@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.model.fault import NO_COUNTS, FaultCounts
+from harness.model.fault import NO_COUNTS, NO_PROCESSES, FaultCounts, ProcessCounts
 from harness.model.finding import Finding
 
 Snapshot = dict[str, dict[str, dict[str, int]]]  # group -> name -> field -> value
@@ -36,6 +36,7 @@ class Outcome:
     latency: tuple[int, ...]  # sampled operations by floor(log2(ns))
     snapshot: Snapshot = field(default_factory=dict)
     faults: FaultCounts = NO_COUNTS
+    processes: ProcessCounts = NO_PROCESSES
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class SuiteResult:
     codes: dict[str, int] = field(default_factory=dict)
     latency: list[int] = field(default_factory=list)
     peak_rss: int = 0  # bytes, the largest worker
+    processes: ProcessCounts = NO_PROCESSES  # what plans did to them
     findings: list[Finding] = field(default_factory=list)
 
     @property

@@ -52,7 +52,8 @@ class RunOutput(Output):
     """`racewash run`: `executions` over all suites, `again` the command that runs the same scenarios once more.
 
     `memory_model` says whose reorderings were met, `controlled` what the seed decides, `canary` whether the sanitizer
-    reported the defect planted for it (null: no sanitizer), `notes` what did not go as asked, `path` the run's folder.
+    reported the defect planted for it (null: no sanitizer), `notes` what did not go as asked, `path` the run's folder;
+    `stored` is false when its run.json could not be written there.
     """
 
     build: str
@@ -75,6 +76,7 @@ class RunOutput(Output):
     notes: tuple[str, ...]
     path: str
     again: str
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ class ExploreOutput(Output):
     notes: tuple[str, ...]
     path: str
     again: str
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +243,7 @@ class SweepOutput(Output):
     notes: tuple[str, ...]
     path: str
     again: str
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ def write_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -36,12 +36,12 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         temporary.mkdir()
         for name, data in files.items():
             _write_synced(temporary / name, data)
-        _sync_folder(temporary)
+        sync_folder(temporary)
         _rename_new(temporary, path)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def make_folder(path: Path) -> None:
@@ -53,7 +53,7 @@ def make_folder(path: Path) -> None:
         path.mkdir()
     if not path.is_dir():
         raise NotADirectoryError(20, os.strerror(20), str(path))
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _beside(path: Path) -> Path:
@@ -77,7 +77,8 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Let the names in a folder be on disk when this returns. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

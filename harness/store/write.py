@@ -20,7 +20,7 @@ import psutil
 
 from harness.model.finding import Finding
 from harness.model.problem import Problem
-from harness.store.disk import TEMPORARY, make_folder, write_file, write_folder
+from harness.store.disk import TEMPORARY, make_folder, sync_folder, write_file, write_folder
 
 FORMAT = 1
 RUNS, RUN, INTENT, FINDINGS, FINDING, REPORTED, SHRUNK = (
@@ -34,6 +34,7 @@ class RunStore:
 
     path: Path
     _kept: dict[str, tuple[Finding, str]] = field(default_factory=dict)  # by fingerprint: as stored, and when found
+    _unsynced: set[Path] = field(default_factory=set)  # bundles that are there, unless the machine stops
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Write run.json, by which the run counts as finished."""
@@ -56,9 +57,22 @@ class RunStore:
                 kept, when = replace(finding, bundle=str(folder)), datetime.now(UTC).isoformat()
                 make_folder(folder.parent)
                 texts = {"stderr.txt": finding.report.encode(), **files}
-                write_folder(folder, {**texts, FINDING: _finding_json(kept, when)})
+                self._place(folder, {**texts, FINDING: _finding_json(kept, when)})
         self._kept[finding.fingerprint] = (kept, when)
         return folder
+
+    def _place(self, folder: Path, files: Mapping[str, bytes]) -> None:
+        """Write a bundle's folder. Where an earlier try failed after its renaming, only the name is left to sync."""
+        try:
+            write_folder(folder, files)
+        except FileExistsError:
+            if folder not in self._unsynced:
+                raise
+            sync_folder(folder.parent)
+        except OSError:
+            if folder.is_dir():
+                self._unsynced.add(folder)
+            raise
 
 
 def new_run(root: Path, seed: int, intent: Mapping[str, Any] | None = None) -> RunStore:

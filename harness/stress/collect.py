@@ -45,6 +45,7 @@ class Collector:
             result.invariants[name] = result.invariants.get(name, 0) + count
         for name, count in outcome.codes.items():
             result.codes[name] = result.codes.get(name, 0) + count
+        result.processes += outcome.processes
         missing = len(outcome.latency) - len(result.latency)
         result.latency += [0] * missing
         for power, count in enumerate(outcome.latency):
@@ -69,7 +70,8 @@ class Collector:
         self._findings[name] = finding
         self._unstored[name] = (finding, files)
         self._write(name)
-        place = self._findings[name].bundle or "not stored"
+        token = f"; replay: racewash replay {finding.token}" if finding.token else ""
+        place = self._findings[name].bundle or f"not stored{token}"
         self._notify(f"found {finding.kind} in {finding.suite}: {finding.message} ({place})")
 
     def flush(self) -> None:
@@ -81,6 +83,8 @@ class Collector:
         """Write what is left and return the suites' results, each with its findings."""
         self.flush()
         for result in self.suites.values():
+            if happened := str(result.processes):
+                self.notes.append(f"{result.name}: {happened}")
             result.findings = [finding for finding in self.findings if finding.suite == result.name]
         return list(self.suites.values())
 

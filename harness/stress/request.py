@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.builds import Kind
-from harness.model.fault import CLOCK, parse_plan
+from harness.model.fault import CLOCK, SPACE, STRIKES, parse_plan
 from harness.model.layout import AFTER, Layout
 from harness.model.memory import MIN_MEMORY
 from harness.model.problem import Problem
@@ -60,8 +60,6 @@ def check(request: RunRequest) -> None:
         raise Problem(f"seconds is {request.seconds}, must be a number above 0")
     if not (math.isfinite(request.hang_after) and request.hang_after > 0):
         raise Problem(f"hang-after is {request.hang_after}, must be a number of seconds above 0")
-    if any(fault.kind == CLOCK for fault in parse_plan(request.faults)):
-        raise Problem("the clock of real threads is the system's: its faults need `racewash explore`")
     _range("threads", request.threads, 1, MAX_THREADS)
     _range("processes", request.processes, 1, MAX_PROCESSES)
     _range("shared", request.shared, 0, MAX_PROCESSES)
@@ -76,6 +74,22 @@ def check(request: RunRequest) -> None:
         raise Problem(f"the target {request.target!r} is unknown; use one of {', '.join(TARGETS)}")
     if request.target != OWN and (request.sanitizer != "none" or request.shared or request.memory is not None):
         raise Problem("the target seekdb has no --sanitizer, --shared or --memory: its code is compiled as it is")
+    _check_faults(request)
+
+
+def _check_faults(request: RunRequest) -> None:
+    for fault in parse_plan(request.faults):
+        if fault.kind == CLOCK:
+            raise Problem("the clock of real threads is the system's: its faults need `racewash explore`")
+        if fault.kind in STRIKES and not request.shared:
+            raise Problem(f"the fault '{fault}' needs processes that share a core: give --shared 2 or more")
+        if fault.kind in STRIKES and fault.process is not None and fault.process >= request.shared:
+            raise Problem(f"the fault '{fault}' names process {fault.process}, there are 0 to {request.shared - 1}")
+        if fault.kind == SPACE and request.shared:
+            raise Problem(f"the fault '{fault}' needs threads: a shared core has all its memory before processes start")
+        if fault.kind == SPACE and request.sanitizer != "none":
+            raise Problem(f"the fault '{fault}' can't be had with --sanitizer {request.sanitizer}: a sanitizer's own "
+                          "memory takes nearly all of the address space")  # fmt: skip
 
 
 def chosen(request: RunRequest, known: Mapping[str, Suite]) -> tuple[Suite, ...]:

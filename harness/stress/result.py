@@ -23,7 +23,8 @@ class RunResult:
     """A run at its end.
 
     `canary`: whether every worker's sanitizer reported the defect planted for it, None without a sanitizer; when it is
-    False nothing was run. `notes`: sentences about what did not go as asked. `path`: the run's folder.
+    False nothing was run. `notes`: sentences about what did not go as asked. `path`: the run's folder;
+    `stored`: run.json is in it.
     """
 
     request: RunRequest
@@ -37,6 +38,7 @@ class RunResult:
     notes: tuple[str, ...]
     cpu_seconds: float
     path: Path
+    stored: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return what run.json says: what was asked, on which build, what was executed and found."""

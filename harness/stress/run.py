@@ -115,5 +115,5 @@ def _finish(race: Race, store: RunStore) -> RunResult:
             race.intents.clear()
     except Problem as problem:
         collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes))
+        return replace(result, notes=tuple(collector.notes), stored=False)
     return result

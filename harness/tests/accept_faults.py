@@ -8,6 +8,7 @@ further check starts after that time.
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from harness.explore.messages import Explore
 from harness.faults.request import BASE_SEED, CLOCK_SEED, SweepRequest
 from harness.generate import discover
 from harness.model.documents import parse_defect
+from harness.model.fault import NO_PROCESSES, ProcessCounts
 from harness.model.layout import AFTER, BEFORE
-from harness.model.output import Output, ReplayOutput, SweepOutput, decode
+from harness.model.output import Output, ReplayOutput, RunOutput, SweepOutput, decode
+from harness.store import read_run
 
 pytestmark = pytest.mark.usefixtures("resumable")
 
@@ -183,3 +186,86 @@ def test_a_defect_is_found_by_its_sweep_alone(fault: str, path: Path, tmp_path: 
     )
     assert isinstance(back, ReplayOutput)
     assert back.rate == (REPLAYS, REPLAYS)
+
+
+# ---- Whole processes, and the disk ----
+
+STRIKES = 100  # kills, and pauses, of each kind in each suite
+STRUCK = ("map", "frees", "wash")
+
+
+def struck(suite: str, fault: str, count: str, wanted: int, store: Path, *more: str) -> ProcessCounts:
+    """Run a suite by four processes on one core with a plan, other scenarios each time, until enough was struck."""
+    total, seed = NO_PROCESSES, 0
+    while getattr(total, count) < wanted:
+        seed += 1
+        told = fault.format(skip=37 * seed % 150, seed=seed)
+        output = call("run", suite, "--shared", "4", "--threads", "4", "--seconds", "4", "--seed", str(seed),
+                      "--fault", told, "--store", str(store), *more)  # fmt: skip
+        assert isinstance(output, RunOutput)
+        assert output.findings == ()
+        [counts] = [row["processes"] for row in read_run(Path(output.path))["suites"]]
+        total += ProcessCounts(**counts)
+        assert seed < 10 * wanted, "the plan does not strike"
+    return total
+
+
+@pytest.mark.parametrize("suite", STRUCK)
+def test_kills_between_operations_cost_only_what_was_held(suite: str, tmp_path: Path) -> None:
+    total = struck(suite, "kill process=1 skip={skip}", "killed", STRIKES, tmp_path)
+    assert total == ProcessCounts(killed=total.killed)
+
+
+@pytest.mark.parametrize("suite", STRUCK)
+def test_kills_in_the_middle_of_operations_leave_the_others_sound(suite: str, tmp_path: Path) -> None:
+    total = struck(suite, "kill skip={skip} within=60 seed={seed}", "killed", STRIKES, tmp_path)
+    assert total.killed > total.inside > total.locked
+
+
+@pytest.mark.parametrize("suite", STRUCK)
+@pytest.mark.parametrize("within", [0, 40])
+def test_pauses_change_nothing(suite: str, within: int, tmp_path: Path) -> None:
+    fault = f"pause skip={{skip}} every=25 budget=4 ops=30 within={within} seed={{seed}}"
+    assert struck(suite, fault, "paused", STRIKES, tmp_path).killed == 0
+
+
+@pytest.mark.parametrize("sanitizer", ["tsan", "asan"])
+def test_processes_are_struck_under_a_sanitizer_too(sanitizer: str, tmp_path: Path) -> None:
+    for fault, count in (("kill skip={skip} within=200 seed={seed}", "killed"), ("pause skip={skip} ops=9", "paused")):
+        struck("map", fault, count, STRIKES // 10, tmp_path, "--sanitizer", sanitizer)
+
+
+@pytest.mark.parametrize("suite", ["accounting", "expansion", "instances", "map"])
+def test_little_address_space_is_no_memory(suite: str, tmp_path: Path) -> None:
+    """From a room in which no core can be created to one in which all can."""
+    refused = []
+    for room in (1 << shift for shift in range(14, 27, 2)):
+        output = call("run", suite, "--seconds", "2", "--seed", "1", "--fault", f"space room={room}", "--store",
+                      str(tmp_path))  # fmt: skip
+        assert isinstance(output, RunOutput)
+        assert output.findings == ()
+        [counts] = [ProcessCounts(**row["processes"]) for row in read_run(Path(output.path))["suites"]]
+        assert counts.cramped == output.executions > 0
+        refused.append(counts.refused / counts.cramped)
+    assert refused[0] == 1
+    assert refused[-1] == 0
+
+
+@pytest.mark.parametrize("kilobytes", [0, 1, 4, 16])
+def test_a_full_disk_ends_no_run_without_its_tokens(kilobytes: int, tmp_path: Path) -> None:
+    """A defect is found while no file may grow beyond so little: the sentence, the token, and exit code 1 or 2."""
+    patch = ROOT / "native" / "defects" / "fault-block-leaked.patch"
+    command = ["racewash", "sweep", "supply", "--schedules", "2", "--patch", str(patch), "--store", str(tmp_path)]
+    get_build("sched", (patch,))  # the build's own files may be larger
+
+    def shrink() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes << 10, resource.RLIM_INFINITY))
+
+    run = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, preexec_fn=shrink)
+    assert "Traceback" not in run.stderr
+    assert run.returncode in (1, 2), run.stderr
+    assert "can't be written" in run.stderr
+    if run.returncode == 1:
+        assert "racewash replay rw1." in run.stderr
+    else:
+        assert len(run.stderr.strip().splitlines()) <= 2, "nothing was begun"

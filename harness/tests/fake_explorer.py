@@ -47,6 +47,8 @@ def misbehave(what: str) -> None:
         os._exit(0)
     elif what == "hang":
         time.sleep(3600)
+    elif what in ("killed", "stopped"):
+        os.kill(os.getpid(), signal.SIGKILL if what == "killed" else signal.SIGSTOP)
 
 
 def seen(what: str, seed: int) -> list[Observation]:

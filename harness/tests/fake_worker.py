@@ -63,6 +63,15 @@ def hang_with_child() -> None:
     time.sleep(FOR_EVER)
 
 
+def stop_child() -> None:
+    """Wait for a process that somebody has stopped."""
+    pid = os.fork()
+    if pid == 0:
+        die(signal.SIGSTOP)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
 def broken() -> None:
     raise ValueError("a mistake of racewash")
 
@@ -91,6 +100,8 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "slow": lambda: time.sleep(0.4),
     "segv": lambda: die(signal.SIGSEGV),
     "killed": lambda: die(signal.SIGKILL),
+    "stopped": lambda: die(signal.SIGSTOP),
+    "stopped-child": stop_child,
     "exit": lambda: os._exit(0),
     "sleep": lambda: time.sleep(FOR_EVER),
     "spin": spin,

@@ -24,6 +24,7 @@ from harness.builds import Build
 from harness.explore import ExploreRequest, ExploreResult, explore
 from harness.explore.request import EVERYTHING, SECONDS
 from harness.explore.run import explore_with
+from harness.explore.slot import Slot
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
 from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
@@ -222,6 +223,41 @@ def test_a_hang_becomes_a_finding(tmp_path: Path) -> None:
     finding = only(result)
     assert (finding.kind, finding.seed is not None and finding.seed % 150) == ("hang", 0)
     assert result.suites[0].executions >= SEEDS - finding.count
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "words"), [("killed", "crash", "SIGKILL"), ("stopped", "hang", "no progress")]
+)
+def test_a_worker_that_is_killed_or_stopped_is_a_finding_with_its_seed(
+    what: str, kind: str, words: str, tmp_path: Path
+) -> None:
+    bad = _seeds(what)[70]
+    result = search(tmp_path, suite(what, bad), executions=SEEDS)
+    finding = only(result)
+    assert (finding.kind, words in finding.message) == (kind, True)
+    assert (finding.seed, finding.count) == (bad, 1)
+    assert result.suites[0].executions == SEEDS - 1
+    assert read_findings(result.path) == [finding]
+
+
+def test_a_worker_that_is_lost_between_two_batches_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed when it has said what it explored and before it is told what to explore next: nothing is lost with it."""
+    killed: list[int] = []
+
+    def kill_idle(slot: Slot, passed: float) -> None:
+        step(slot, passed)
+        if slot.ready and not killed and slot._child:
+            killed.append(slot._child.process.pid)
+            slot._child.process.kill()
+            slot._child.process.wait()
+            step(slot, 0.0)
+
+    step = Slot.step
+    monkeypatch.setattr(Slot, "step", kill_idle)
+    result = search(tmp_path, suite("fine"), executions=100)
+    assert len(killed) == 1
+    assert (result.findings, result.suites[0].executions) == ([], 100)
+    assert any("between two batches" in note for note in result.notes)
 
 
 def test_what_a_batch_had_found_before_its_worker_died_is_found_again(tmp_path: Path) -> None:

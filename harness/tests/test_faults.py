@@ -17,7 +17,7 @@ from harness.faults.state import restore, save
 from harness.generate import discover
 from harness.generate.strategies import plans
 from harness.model.fault import MAX_FAULTS, SURE, FaultCounts, parse_fault, parse_plan
-from harness.model.layout import AFTER, BEFORE
+from harness.model.layout import AFTER, BEFORE, Layout
 from harness.model.problem import Problem
 from harness.model.repro import Origin, Repro
 from harness.model.scenario import Op, Scenario
@@ -26,6 +26,7 @@ from harness.model.suite import Shape
 from harness.model.token import MAX_SEEDED, parse_token, token_of
 from harness.repro import ReplayRequest, replay
 
+TENANT_INSTANCES = 32  # KV_MAX_CACHE_NUM
 DEFECTS = Path(__file__).resolve().parents[2] / "native" / "defects"
 SMALL = {"memory_limit": 64 << 20, "max_handles": 12, "handles_per_block": 3, "supply_num": 3, "block_size": 4096,
          "bucket_num": 5, "max_threads": 16, "node_block_size": 1024, "qclock_slots": 64,
@@ -292,3 +293,29 @@ def test_what_a_sweep_can_not_do_is_a_sentence(tmp_path: Path) -> None:
                           (SweepRequest(("supply",), options=Options(strategy="dfs")), "dfs")):  # fmt: skip
         with pytest.raises(Problem, match=said):
             sweep(replace(request, store=tmp_path), lambda _: None)
+
+
+# ---- A tenant's limit ----
+
+
+@pytest.mark.parametrize("layout", [AFTER, BEFORE], ids=str)
+def test_a_tenants_limit_falls_while_its_traffic_runs(layout: Layout, runtime: Runtime) -> None:
+    """Tenant 1 may hold nothing more for a while: its puts wash or say so, all is exact, and well again afterwards."""
+    tenant = 1
+    mine = tenant * TENANT_INSTANCES
+    puts = tuple(Op("put", (mine, key, 900)) for key in range(12))
+    limits = (Op("set_tenant_limit", (tenant, 8192)), Op("get", (mine, 0)), Op("sync_wash", (4096,)),
+              Op("set_tenant_limit", (tenant, 0)))  # fmt: skip
+    given = scenario(puts, limits, puts[::-1], faults=("alloc label=NONE",))  # nothing fails by plan, but F2 is judged
+    given.params.update(layout.params())
+    batch = runtime.explore(given, Options(strategy="random"), 1, 300)
+    assert batch.observations == ()
+    assert batch.checks["F2"] > 0
+    outcome = load(get_build("native")).execute(replace(given, rounds=20))
+    assert (outcome.status, outcome.violations) == ("done", ())
+    low = scenario((Op("set_tenant_limit", (tenant, 1)), *puts, Op("set_tenant_limit", (tenant, 0))), faults=())
+    low.params.update(layout.params())
+    refused = load(get_build("native")).execute(low)
+    assert refused.violations == ()
+    # Before, a tenant's blocks are its own; after, all are the server's.
+    assert refused.codes.get("NO_MEMORY", 0) == (len(puts) if layout == BEFORE else 0)

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from harness.builds import Build
+from harness.cli.run import exit_code, output_of
 from harness.model.finding import Finding
 from harness.model.layout import BEFORE
 from harness.model.problem import Problem
@@ -179,6 +180,8 @@ def test_tsan_has_one_thread_in_each_process() -> None:
         ("sleep", "hang", "while running sleep for 1 s"),
         ("spin", "hang", "while running spin"),
         ("family", "hang", "while running family"),
+        ("stopped", "hang", "while running stopped for 1 s"),
+        ("stopped-child", "hang", "while running stopped-child"),
     ],
 )
 def test_a_worker_that_ends_is_a_finding_and_the_run_goes_on(what: str, kind: str, words: str, tmp_path: Path) -> None:
@@ -200,6 +203,28 @@ def test_a_worker_that_ends_is_a_finding_and_the_run_goes_on(what: str, kind: st
     assert operations["threads"][1]["finished"] == 0
     assert [one.executions > 0 for one in result.suites] == [True, True]
     assert read_findings(result.path) == [finding]
+
+
+def test_a_worker_that_somebody_else_kills_is_told_and_replaced(tmp_path: Path) -> None:
+    """Killed from outside once it has executed something, wherever it is then: in a scenario, or between two."""
+    killed: dict[int, int] = {}  # worker -> executions of all by then
+
+    def kill(telling: str) -> None:
+        executed = int(telling.partition("; ")[2].partition(" executions")[0].replace(",", ""))
+        if len(killed) < 2 and executed > max(killed.values(), default=0):
+            [worker] = psutil.Process().children()
+            worker.kill()
+            killed[worker.pid] = executed
+
+    result = race(tmp_path, suite("fine"), seconds=8.0, tell=kill)
+    assert len(killed) == 2
+    assert {finding.kind for finding in result.findings} == {"crash"}
+    assert sum(finding.count for finding in result.findings) == 2
+    assert all("killed by SIGKILL" in finding.message for finding in result.findings)
+    assert {finding.fingerprint for finding in read_findings(result.path)} == {
+        finding.fingerprint for finding in result.findings
+    }
+    assert exit_code(output_of(result, "kvcache")) == 1
 
 
 @pytest.mark.parametrize("what", ["garble", "garble-long"])

@@ -26,6 +26,7 @@ bool crew_await_start(rw_shared *shared) {
 static bool arrive(const rw_execution *ex) {
     rw_shared *s = ex->shared;
     if (at_add(&s->arrived, 1, acq_rel) + 1 == (uint32_t)ex->plan->thread_cnt) {
+        space_begin(&ex->space); /* not before: the threads' stacks are not the core's */
         s->started_ns = prim_now_ns();
         s->deadline_ns = ex->plan->deadline_ms > 0 ? s->started_ns + (uint64_t)ex->plan->deadline_ms * 1000000 : 0;
         at_store(&s->go, 1, release);
@@ -34,11 +35,18 @@ static bool arrive(const rw_execution *ex) {
 }
 
 /* The end barrier of processes sleeps: programs differ in length, and the rest should have the processors. */
-static void leave(const rw_execution *ex) {
-    if (at_sub(&ex->shared->running, 1, acq_rel) == 1) {
-        for (int32_t i = 0; i < ex->process_cnt; i++) {
-            sem_post(&ex->shared->ended);
+void crew_leave(const rw_execution *ex, rw_lane *lane) {
+    at_store(&lane->left, 1, seq_cst); /* before the others' are read: of two that leave at once, one sees both */
+    if (ex->strikes != NULL) {
+        strikes_look(ex);
+    }
+    for (int32_t i = 0; i < ex->plan->thread_cnt; i++) {
+        if (at_load(&ex->shared->lanes[i].left, seq_cst) == 0) {
+            return;
         }
+    }
+    for (int32_t i = 0; i < ex->process_cnt; i++) {
+        sem_post(&ex->shared->ended);
     }
 }
 
@@ -55,12 +63,12 @@ static void *lane_main(void *arg) {
     const rw_plan *plan = ex->plan;
     faults_be_lane(ex->faults, lane->index);
     lane->context = ex->target->attach(ex->core, lane->index);
-    if (lane->context == NULL && !fault_plans(plan, RW_FAULT_ALLOC)) {
+    if (lane->context == NULL && !fault_plans_failure(plan)) {
         crew_halt(ex->shared, HALT_ATTACH);
     } else if (arrive(ex) && lane->context != NULL) { /* whom a failure has refused stands by */
         interp_run(lane, &plan->programs[lane->index % plan->program_cnt], plan->rounds, ex->shared->deadline_ns);
     }
-    leave(ex);
+    crew_leave(ex, lane);
     return NULL;
 }
 
@@ -78,7 +86,7 @@ void crew_run(rw_execution *ex, int32_t first, int32_t step) {
         }
         for (int32_t i = end; i < cnt; i += step) {
             crew_halt(ex->shared, HALT_SYSTEM);
-            leave(ex);
+            crew_leave(ex, &lanes[i]);
         }
         for (int32_t i = first; i < end; i += step) {
             pthread_join(lanes[i].thread, NULL);
@@ -89,7 +97,9 @@ void crew_run(rw_execution *ex, int32_t first, int32_t step) {
     }
     for (int32_t i = first; i < cnt; i += step) {
         if (lanes[i].context != NULL) {
+            at_store(&lanes[i].parting, LANE_PARTING, relaxed);
             ex->target->detach(lanes[i].context);
+            at_store(&lanes[i].parting, LANE_PARTED, release);
         }
     }
 }

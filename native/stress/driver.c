@@ -6,12 +6,6 @@
 
 #include "fault_plan.h"
 
-enum { PHASE_IDLE = 0, PHASE_CREATE, PHASE_SETUP, PHASE_THREADS, PHASE_CHECK, PHASE_DESTROY };
-
-static void enter(const rw_execution *ex, uint64_t phase) {
-    progress_show(&ex->progress->phase, phase);
-}
-
 static int32_t fail(rw_outcome *out, int32_t status, const char *why) {
     out->status = status;
     snprintf(out->message, sizeof out->message, "%s", why);
@@ -46,10 +40,14 @@ static const char *fault_of(const rw_target *target, const rw_plan *plan) {
     for (int32_t i = 0; i < plan->program_cnt; i++) {
         fits = fits && program_fits(target, &plan->programs[i]);
     }
+    if (!fits) {
+        return "a program has an operation that the target does not know";
+    }
     if (fault_plans(plan, RW_FAULT_CLOCK)) {
         return "the clock of real threads is the system's: its faults need the scheduled runtime";
     }
-    return fits ? fault_plan_wrong(target, plan) : "a program has an operation that the target does not know";
+    const char *wrong = fault_plan_wrong(target, plan);
+    return wrong != NULL ? wrong : strikes_wrong(target, plan);
 }
 
 static rw_shared *make_shared(rw_execution *ex) {
@@ -58,7 +56,6 @@ static rw_shared *make_shared(rw_execution *ex) {
         return NULL;
     }
     sem_init(&s->ended, 1, 0);
-    at_store(&s->running, (uint32_t)ex->plan->thread_cnt, relaxed);
     for (int32_t i = 0; i < ex->plan->thread_cnt; i++) {
         s->lanes[i].ex = ex;
         s->lanes[i].index = i;
@@ -83,9 +80,11 @@ static bool run_setup(rw_execution *ex) {
     lane->ex = ex;
     lane->context = ex->target->attach(ex->core, 0);
     if (lane->context == NULL) {
-        return fault_plans(ex->plan, RW_FAULT_ALLOC); /* refused by a failure: the threads begin on an empty core */
+        return fault_plans_failure(ex->plan); /* refused by a failure: the threads begin on an empty core */
     }
+    space_begin(&ex->space);
     interp_run(lane, program, 1, 0);
+    space_end(&ex->space);
     ex->target->detach(lane->context);
     restart_tracks(ex->progress, 1);
     return true;
@@ -118,31 +117,8 @@ static void collect_lanes(const rw_execution *ex) {
         fail(out, RW_ATTACH_FAILED, "the target had no room for a thread's context");
     } else if (halt == HALT_SYSTEM) {
         fail(out, RW_SYSTEM, "the system refused a thread, a process or a pipe");
-    } else if (stopped) {
+    } else if (stopped && halt != HALT_ENOUGH) {
         fail(out, RW_STOPPED, "stopped before the programs' end");
-    }
-}
-
-static void judge(const rw_execution *ex, rw_cell *cells, int32_t max_cells, int32_t *cell_cnt) {
-    enter(ex, PHASE_CHECK);
-    if (ex->faults != NULL) {
-        faults_end(ex->faults);
-    }
-    ex->target->check(ex->core, RW_INSTANT);
-    ex->target->check(ex->core, RW_QUIESCENT);
-    *cell_cnt = ex->target->snapshot(ex->core, cells, max_cells);
-    if (ex->faults != NULL && fault_plans(ex->plan, RW_FAULT_ALLOC)) {
-        ex->target->recover(ex->core);
-        ex->target->check(ex->core, RW_QUIESCENT);
-    }
-}
-
-/* What the core has noticed, also of one that a dead process may have left torn: records are only read. */
-static void collect_records(const rw_execution *ex) {
-    rw_outcome *out = ex->outcome;
-    out->violation_cnt = ex->target->violations(ex->core, out->violations, RW_MAX_VIOLATIONS);
-    for (int32_t i = 0; i < ex->target->invariant_cnt && i < RW_MAX_INVARIANTS; i++) {
-        out->checks[i] = ex->target->checks(ex->core, i);
     }
 }
 
@@ -158,18 +134,11 @@ static void run_and_judge(rw_execution *ex, rw_cell *cells, int32_t max_cells, i
             processes_run(ex);
         } else {
             checker_run_beside_crew(ex);
+            space_end(&ex->space);
         }
     }
     collect_lanes(ex);
-    if (ex->outcome->status == RW_CHILD_DIED) { /* the core may be torn: nothing that walks it is safe */
-        collect_records(ex);
-        return;
-    }
-    judge(ex, cells, max_cells, cell_cnt);
-    enter(ex, PHASE_DESTROY);
-    ex->target->close(ex->core);
-    collect_records(ex);
-    ex->target->destroy(ex->core);
+    judge_execution(ex, cells, max_cells, cell_cnt);
 }
 
 static rw_core *create(rw_execution *ex) {
@@ -183,11 +152,18 @@ static rw_core *create(rw_execution *ex) {
         snprintf(out->message, sizeof out->message, "the system refused the mapping for the faults");
         return NULL;
     }
-    if (!fault_plans(plan, RW_FAULT_ALLOC)) {
+    if (!fault_plans_failure(plan)) {
         return ex->target->create(plan->params, plan->param_cnt, plan->shared_bytes, out->message, sizeof out->message);
     }
-    return ex->target->create_failing(plan->params, plan->param_cnt, plan->shared_bytes, faults_hook(ex->faults),
-                                      out->message, sizeof out->message);
+    ex->space = space_of(plan);
+    out->processes.cramped = ex->space.room > 0;
+    faults_cramp(ex->faults, ex->space.room > 0);
+    space_begin(&ex->space);
+    rw_core *core = ex->target->create_failing(plan->params, plan->param_cnt, plan->shared_bytes,
+                                               faults_hook(ex->faults), out->message, sizeof out->message);
+    space_end(&ex->space);
+    out->processes.refused = faults_cramp(ex->faults, false) || (core == NULL && ex->space.room > 0);
+    return core;
 }
 
 static int32_t execute(rw_execution *ex, rw_cell *cells, int32_t max_cells, int32_t *cell_cnt) {
@@ -202,7 +178,7 @@ static int32_t execute(rw_execution *ex, rw_cell *cells, int32_t max_cells, int3
     enter(ex, PHASE_CREATE);
     ex->core = create(ex);
     if (ex->core == NULL) {
-        return out->status = RW_CREATE_FAILED;
+        return out->status = out->processes.refused > 0 ? RW_DONE : RW_CREATE_FAILED;
     }
     out->message[0] = '\0';
     ex->shared = make_shared(ex);

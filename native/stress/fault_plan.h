@@ -55,6 +55,16 @@ static inline bool fault_plans(const rw_plan *plan, int32_t kind) {
     return false;
 }
 
+/* Does anything fail: an allocation, or a whole process, rather than that threads only stop? */
+static inline bool fault_plans_failure(const rw_plan *plan) {
+    for (int32_t i = 0; i < plan->fault_cnt; i++) {
+        if (plan->faults[i].kind != RW_FAULT_STALL && plan->faults[i].kind != RW_FAULT_CLOCK) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool fault_fits(const rw_fault *f, int32_t thread, const rw_site *site, const char *label) {
     return fault_is(f, RW_FAULT_ALLOC, thread) && (f->line == 0 || f->line == site->line) &&
            (f->file == NULL || fault_ends(site->file, f->file)) && (f->label == NULL || strcmp(f->label, label) == 0);
@@ -136,7 +146,7 @@ static inline const char *fault_plan_wrong(const rw_target *target, const rw_pla
     if (plan->fault_cnt < 0 || plan->fault_cnt > RW_MAX_FAULTS) {
         return "a plan has at most 8 faults";
     }
-    if (fault_plans(plan, RW_FAULT_ALLOC) && (target->create_failing == NULL || target->site_cnt > RW_MAX_SITES)) {
+    if (fault_plans_failure(plan) && (target->create_failing == NULL || target->site_cnt > RW_MAX_SITES)) {
         return "the target has no allocations that can be made to fail";
     }
     for (int32_t i = 0; i < plan->fault_cnt; i++) {

@@ -9,6 +9,7 @@
 struct rw_faults {
     rw_hook hook;
     const rw_target *target;
+    bool cramped, refused;
     fault_state state;
 };
 
@@ -16,6 +17,7 @@ struct rw_faults {
  * the library has none: the scheduled runtime would have to swap it. */
 static pthread_key_t own_lane;
 static pthread_once_t own_lane_made = PTHREAD_ONCE_INIT;
+static const uint64_t CRAMPED = UINT64_C(1) << (RW_MAX_SITES - 1); /* no place: the system has refused */
 enum { LANE_BASE = 1 - FAULT_OFF }; /* a key's first value is NULL: no program's thread */
 
 static void make_own_lane(void) {
@@ -43,7 +45,9 @@ static int32_t alloc(void *ctx, int32_t site, const char *label) {
 }
 
 static uint64_t taken(void *ctx) {
-    return fault_taken(&((rw_faults *)ctx)->state, lane());
+    rw_faults *f = ctx;
+    f->refused = f->refused || f->cramped;
+    return fault_taken(&f->state, lane()) | (f->cramped ? CRAMPED : 0);
 }
 
 static void forgive(void *ctx, int32_t benign) {
@@ -81,6 +85,16 @@ const rw_fault *faults_stall(rw_faults *f, int32_t index, const int32_t *holds) 
         rw_fault_here(-1);
     }
     return due;
+}
+
+bool faults_due(rw_faults *f, int32_t i, int32_t who, uint64_t *nth) {
+    *nth = at_add(&f->state.met[i], 1, relaxed);
+    return at_load(&f->state.off, relaxed) == 0 && fault_due(&f->state, (uint32_t)i, who, *nth, *nth);
+}
+
+bool faults_cramp(rw_faults *f, bool on) {
+    f->cramped = on;
+    return f->refused;
 }
 
 void faults_end(rw_faults *f) {

@@ -50,12 +50,16 @@ static uint64_t loop(rw_lane *lane, const rw_program *program, int32_t rounds, c
     rw_track *track = &ex->progress->tracks[lane->index];
     int64_t (*run)(rw_thread *, const rw_op *) = ex->target->run;
     bool stalls = ex->faults != NULL && fault_plans(ex->plan, RW_FAULT_STALL);
+    bool struck = ex->strikes != NULL;
     uint64_t done = 0;
     for (int32_t round = 0; round < rounds; round++) {
         for (const rw_op *op = program->ops, *end = op + program->op_cnt; op < end; op++) {
             if (execution_stopped(ex)) {
                 lane->stopped = true;
                 return done;
+            }
+            if (struck) {
+                strikes_meet(lane);
             }
             int64_t rc;
             if (done == clock.next) {

@@ -15,16 +15,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 1000 }; /* what the others get to end their current operation when one has died */
+enum {
+    STILL = 4,       /* looks without life: then those left stand still for ever */
+    GRACE_MS = 1000, /* what the others get to end their current operation when one has died */
+    ENOUGH_MS = 1000 /* the same after a planned death in the middle of something, which may slow them down */
+};
 
 typedef struct family {
     rw_execution *ex;
     int32_t started, left;    /* children; not yet reaped */
     int32_t workers_left;     /* of these, those that run lanes */
     pid_t pids[RW_MAX_THREADS + 1];
-    struct pollfd lines[RW_MAX_THREADS + 1]; /* fd -1: reaped */
+    struct pollfd lines[RW_MAX_THREADS + 2]; /* fd -1: reaped; behind them the news of strikes */
     int bell[2];
     uint64_t kill_ns; /* when those left are killed; 0: not planned */
+    uint64_t look_ns; /* when to look whether anybody gets on; 0: never */
+    uint64_t life;    /* what was seen when that was planned */
+    int still;        /* looks that have seen nobody get on */
+    uint64_t enough_ns; /* when those left begin no further operation; 0: not planned, UINT64_MAX: it was */
 } family;
 
 /* ---- The child ---- */
@@ -36,6 +44,7 @@ static _Noreturn void child_main(rw_execution *ex, int32_t index, pid_t parent, 
     if (getppid() != parent) { /* it died before the line above */
         _exit(EXIT_FAILURE);
     }
+    strikes_arm(ex);
     if (index == ex->process_cnt) {
         checker_run(ex, bell);
     } else {
@@ -88,6 +97,29 @@ static void note_death(family *f, int32_t index, int status) {
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+static void kill_left(family *f) {
+    for (int32_t i = 0; i < f->started; i++) {
+        if (f->lines[i].fd >= 0) {
+            kill(f->pids[i], SIGKILL);
+        }
+    }
+    f->kill_ns = UINT64_MAX; /* once */
+}
+
+/* After a planned death under a lock, what the lock guards may be torn, and the others trip over it: no finding. */
+static void take_death(family *f, int32_t index, int status) {
+    rw_process_counts *sum = &f->ex->outcome->processes;
+    if (f->kill_ns == 0 && strikes_bury(f->ex, index, status)) {
+        return;
+    }
+    if (f->kill_ns == 0 && sum->locked > 0) {
+        sum->crashed++;
+        kill_left(f);
+        return;
+    }
+    note_death(f, index, status);
+}
+
 static void reap(family *f, int32_t index) {
     int status = 0;
     pid_t got;
@@ -100,39 +132,74 @@ static void reap(family *f, int32_t index) {
     if (got < 0) {
         crew_halt(f->ex->shared, HALT_SYSTEM); /* somebody else took its status */
     } else if (status != 0) {
-        note_death(f, index, status);
+        take_death(f, index, status);
     }
     if (index < f->ex->process_cnt && --f->workers_left == 0) {
         checker_ring(f->bell);
     }
 }
 
+/* By the clock and not by one time-out: signals may come all the time. */
+static void plan_look(family *f) {
+    int patience = strikes_patience_ms(f->ex);
+    if (f->enough_ns == 0 && f->ex->outcome->processes.inside > 0) {
+        f->enough_ns = prim_now_ns() + (uint64_t)ENOUGH_MS * 1000000;
+    }
+    if (patience == 0) {
+        f->look_ns = 0;
+    } else if (f->look_ns == 0) {
+        f->life = strikes_life(f->ex);
+        f->look_ns = prim_now_ns() + (uint64_t)patience * 1000000;
+    }
+}
+
 static int time_left(const family *f) {
-    if (f->kill_ns == 0 || f->kill_ns == UINT64_MAX) {
+    uint64_t until = f->kill_ns != 0 ? f->kill_ns : f->look_ns;
+    if (f->kill_ns == 0 && f->enough_ns != 0 && f->enough_ns < until) { /* there is patience, too */
+        until = f->enough_ns;
+    }
+    if (until == 0 || until == UINT64_MAX) {
         return -1;
     }
     uint64_t now = prim_now_ns();
-    return now < f->kill_ns ? (int)((f->kill_ns - now) / 1000000) + 1 : 0;
+    return now < until ? (int)((until - now) / 1000000) + 1 : 0;
 }
 
-static void kill_left(family *f) {
-    for (int32_t i = 0; i < f->started; i++) {
-        if (f->lines[i].fd >= 0) {
-            kill(f->pids[i], SIGKILL);
-        }
+/* The time is up: for those who were told to end, or to look whether anybody gets on. */
+static void lose_patience(family *f) {
+    if (f->kill_ns != 0) {
+        kill_left(f);
+        return;
     }
-    f->kill_ns = UINT64_MAX; /* once */
+    if (f->enough_ns != 0 && f->enough_ns <= prim_now_ns()) {
+        crew_halt(f->ex->shared, HALT_ENOUGH);
+        f->enough_ns = UINT64_MAX;
+        return;
+    }
+    f->look_ns = 0;
+    bool alive = f->life != strikes_life(f->ex) || strikes_relieve(f->ex, f->pids);
+    f->still = alive ? 0 : f->still + 1;
+    if (f->still >= STILL) {
+        f->ex->outcome->processes.stuck++;
+        kill_left(f);
+    }
 }
 
 static void watch(family *f) {
+    struct pollfd *news = &f->lines[f->started];
+    *news = (struct pollfd){.fd = f->ex->strikes != NULL ? f->ex->strikes->news[0] : -1, .events = POLLIN};
     while (f->left > 0) {
+        plan_look(f);
         int timeout = time_left(f);
         if (timeout == 0) {
-            kill_left(f);
+            lose_patience(f);
             continue;
         }
-        if (poll(f->lines, (nfds_t)f->started, timeout) <= 0) {
+        if (poll(f->lines, (nfds_t)f->started + 1, timeout) <= 0) {
             continue; /* the time is up, or a signal */
+        }
+        if (news->fd >= 0 && news->revents != 0) {
+            strikes_hear(f->ex, f->pids);
         }
         for (int32_t i = 0; i < f->started; i++) {
             if (f->lines[i].fd >= 0 && f->lines[i].revents != 0) {
@@ -156,7 +223,12 @@ static void count_missing(family *f, int32_t wanted) {
 void processes_run(rw_execution *ex) {
     family f = {.ex = ex};
     int32_t wanted = ex->process_cnt + (ex->plan->check_every_ms > 0 ? 1 : 0);
+    if (!strikes_open(ex)) {
+        crew_halt(ex->shared, HALT_SYSTEM);
+        return;
+    }
     if (!checker_make_bell(f.bell)) {
+        strikes_close(ex);
         crew_halt(ex->shared, HALT_SYSTEM);
         return;
     }
@@ -171,4 +243,5 @@ void processes_run(rw_execution *ex) {
     watch(&f);
     close(f.bell[0]);
     close(f.bell[1]);
+    strikes_close(ex);
 }

@@ -46,6 +46,7 @@ RW_EXPORT int64_t rw_sizeof(const char *name) {
         SIZE_OF(rw_program),        SIZE_OF(rw_track),      SIZE_OF(rw_progress),     SIZE_OF(rw_thread_stats),
         SIZE_OF(rw_plan),           SIZE_OF(rw_outcome),    SIZE_OF(rw_site),         SIZE_OF(rw_benign),
         SIZE_OF(rw_hook),           SIZE_OF(rw_fault),      SIZE_OF(rw_fault_counts), SIZE_OF(rw_deed),
+        SIZE_OF(rw_process_counts),
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (strcmp(sizes[i].name, name) == 0) {

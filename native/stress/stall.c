@@ -15,8 +15,12 @@ static uint64_t others_ops(const rw_lane *lane) {
     return sum;
 }
 
-static bool alone(const rw_shared *s) {
-    return at_load(&s->parked, relaxed) >= at_load(&s->running, relaxed);
+static bool alone(const rw_execution *ex) {
+    uint32_t running = 0;
+    for (int32_t i = 0; i < ex->plan->thread_cnt; i++) {
+        running += at_load(&ex->shared->lanes[i].left, relaxed) == 0;
+    }
+    return at_load(&ex->shared->parked, relaxed) >= running;
 }
 
 static void park(const rw_lane *lane, uint64_t steps) {
@@ -24,7 +28,7 @@ static void park(const rw_lane *lane, uint64_t steps) {
     uint64_t from = others_ops(lane), end = s->deadline_ns;
     unsigned spins = 0;
     at_add(&s->parked, 1, relaxed);
-    while (others_ops(lane) - from < steps && !alone(s) && !execution_stopped(lane->ex) &&
+    while (others_ops(lane) - from < steps && !alone(lane->ex) && !execution_stopped(lane->ex) &&
            (end == 0 || prim_now_ns() < end)) {
         cpu_relax(&spins);
     }

@@ -59,6 +59,10 @@ typedef struct rw_thread_stats {
  * for `steps` points of the others or for ever. */
 enum { RW_FAULT_ALLOC = 0, RW_FAULT_STALL = 1, RW_FAULT_CLOCK = 2, RW_ANY_HOLD = -1 };
 enum { RW_MAX_FAULTS = 8, RW_CHANCE_SURE = 1000000, RW_ANY_THREAD = -2, RW_NO_THREAD = -1 };
+/* What happens to whole processes. KILL and PAUSE are met by every operation of the forked process number `thread`
+ * (RW_ANY_THREAD: of all); it is killed, or stopped until the others have done `ops` operations, do none any more, or
+ * all wait for it. SPACE lets the address space grow by no more than `room` bytes, except for threads' stacks. */
+enum { RW_FAULT_KILL = 10, RW_FAULT_PAUSE = 11, RW_FAULT_SPACE = 12 };
 
 typedef struct rw_fault {
     int32_t kind;   /* RW_FAULT_... */
@@ -75,6 +79,10 @@ typedef struct rw_fault {
     uint64_t steps; /* 0: for ever */
     int32_t hold;   /* index in the target's holds; RW_ANY_HOLD: whatever it holds */
     int32_t reserved;
+    uint64_t ops;    /* of a pause */
+    uint64_t within; /* KILL, PAUSE: at a moment drawn from `seed`, so many microseconds at most after the operation's
+                      * beginning; 0: just before it */
+    uint64_t room;   /* of a SPACE */
 } rw_fault;
 
 typedef struct rw_fault_counts { /* of one execution, or a sum of several */
@@ -88,6 +96,18 @@ typedef struct rw_fault_counts { /* of one execution, or a sum of several */
     uint64_t failing[64];
     uint64_t benign[32]; /* failures that a declared scope has swallowed */
 } rw_fault_counts;
+
+typedef struct rw_process_counts { /* what a plan did to whole processes in one execution */
+    uint64_t killed;
+    uint64_t inside;  /* of these: in the middle of an operation */
+    uint64_t locked;  /* of these: holding a lock, or nobody knows */
+    uint64_t stuck;   /* the others then stood still, and were ended */
+    uint64_t crashed; /* of the others, after a lock's owner had died */
+    uint64_t paused;
+    uint64_t awaited; /* of these: resumed early, since all others waited for it */
+    uint64_t cramped; /* executions with a limit of the address space */
+    uint64_t refused; /* of these: the core could not be created */
+} rw_process_counts;
 
 typedef struct rw_plan {
     const rw_param *params;
@@ -108,7 +128,10 @@ typedef struct rw_plan {
     int32_t check_leaks; /* asan: let LeakSanitizer look afterwards, which takes longer than a small execution */
 } rw_plan;
 
-/* RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
+/* A process that died by plan between two operations is buried: its contexts are detached, and all is judged. One that
+ * died by plan in the middle of an operation leaves a torn core, which goes unjudged but for what the others noticed
+ * meanwhile of the invariants that hold all the same; neither is RW_CHILD_DIED.
+ * RW_ATTACH_FAILED: no thread has run an operation. RW_CHILD_DIED: the others were ended, and killed when they did not end
  * soon; the core may be torn, so it is neither judged nor destroyed, and its mapping stays as long as this process.
  * RW_STOPPED: by the flag; judged like RW_DONE, which a deadline is too. RW_SYSTEM: a faulty plan, or the system
  * refused something. Every status but RW_DONE has a sentence in `message`. */
@@ -127,6 +150,7 @@ typedef struct rw_outcome {
     rw_violation violations[64];
     int64_t checks[64]; /* by invariant */
     rw_fault_counts faults;
+    rw_process_counts processes;
     rw_thread_stats stats[256];
 } rw_outcome;
 

@@ -71,7 +71,8 @@
     X(read_accounts, 0, "Read and judge the account of every label.", 0, NULL)                                         \
     X(must, 0, "Say of this thread's next operation that it must succeed.", 0, NULL)                                   \
     X(figure, 0, "Compare a figure (0: handles supplied, 1: bytes said to be washable) with its bounds.", 3,           \
-      "figure", "least", "most")
+      "figure", "least", "most")                                                                                      \
+    X(set_tenant_limit, 0, "Set a tenant's limit; 0: none.", 2, "tenant", "bytes")
 /* clang-format on */
 
 #define KT_NUMBER(name, ...) KT_NO_##name,

@@ -104,6 +104,15 @@ KT_OP(set_limit) {
     return KV_OK;
 }
 
+/* Of any tenant: that of the others covers only what is theirs, blocks and, in their own allocators, nodes. */
+KT_OP(set_tenant_limit) {
+    if (arg[0] < 0 || arg[0] >= KV_MAX_TENANT_NUM || arg[1] < 0) {
+        return KV_INVALID;
+    }
+    la_set_limit(th->judge.core->cache->la, (uint32_t)arg[0], (uint64_t)arg[1]);
+    return KV_OK;
+}
+
 KT_OP(read_accounts) {
     (void)arg;
     kt_check_accounts(&th->judge);

@@ -194,6 +194,16 @@ bool kt_fail_alloc(void *core, kv_label label, size_t size, const char *file, in
 /* Around an operation: forget what failed before, then judge F1. */
 void kt_fault_begin(kt_judge *j);
 void kt_fault_end(kt_judge *j, const char *op, kv_rc rc);
+/* kvcache_deaths.c */
+void kt_adopt(rw_thread *th); /* of a process that has died between two operations */
+void kt_abandon(rw_core *core);
+/* What survives any half-done operation that holds no lock: every step of the algorithms leaves it true. Not accounts and
+ * counts, which several steps bring in line (I9, Q1 - Q10), nor what handles in dead hands change (I4, L1, C2, F2). */
+#define KT_BIT(id) (UINT64_C(1) << KT_##id)
+#define KT_UNHURT                                                                                                      \
+    (KT_BIT(I1) | KT_BIT(I2) | KT_BIT(I3) | KT_BIT(I5) | KT_BIT(I6) | KT_BIT(I7) | KT_BIT(I8) | KT_BIT(I10) |          \
+     KT_BIT(I11) | KT_BIT(I12) | KT_BIT(I13) | KT_BIT(C1) | KT_BIT(F1) | KT_BIT(H1))
+
 /* kvcache_recover.c */
 int64_t kt_recover(rw_core *core); /* F2 */
 

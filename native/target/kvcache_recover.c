@@ -45,13 +45,24 @@ static void judge_handles(kt_judge *j) {
 
 /* ---- Pairs ---- */
 
+/* A block is closed only by the one that takes its place. So on the smallest cores every handle may have a block that
+ * is still being filled, and has no room: no wash can help a put then, and NO_HANDLE is its contract. */
+static bool all_filling(kv_store *st) {
+    uint64_t n = 0, supplied = at_load(&st->cur_mb_num, acquire);
+    for (uint64_t i = 0; i < supplied; i++) {
+        n += at_load(&ha_at(&st->handles, i)->status, acquire) == KV_USING;
+    }
+    return n == st->max_handles;
+}
+
 static void judge_pairs(rw_thread *th, int64_t instance) {
     for (int64_t key = 0; key < KT_RECOVER_KEYS; key++) {
         kv_rc put = run(th, KT_NO_put, instance, key, KT_RECOVER_BYTES);
         kv_rc got = put == KV_OK ? run(th, KT_NO_get, instance, key, 0) : KV_NOT_FOUND;
         if (put < KV_RC_COUNT && got < KV_RC_COUNT) { /* else the operation has broken another invariant */
-            KT_CHECK(&th->judge, F2, put == KV_OK && got == KV_OK, "with nobody else about put ended as %s, get as %s",
-                     kv_rc_names[put], kv_rc_names[got]);
+            bool full = put == KV_NO_HANDLE && all_filling(&th->judge.core->cache->store);
+            KT_CHECK(&th->judge, F2, full || (put == KV_OK && got == KV_OK),
+                     "with nobody else about put ended as %s, get as %s", kv_rc_names[put], kv_rc_names[got]);
         }
     }
 }

@@ -246,6 +246,9 @@ RW_EXPORT const rw_target *rw_target_get(void) {
         .hold_cnt = KV_HELD_COUNT,
         .holding = kt_holding,
         .outlive = kt_outlive,
+        .adopt = kt_adopt,
+        .abandon = kt_abandon,
+        .unhurt = KT_UNHURT,
     };
     target.sites = kt_sites(&target.site_cnt);
     target.benign_cnt = kt_benign_cnt;

@@ -186,6 +186,13 @@ typedef struct rw_target {
     /* Judge, after all others have ended, what must hold beside threads that were stopped for ever in the middle of an
      * operation. It may wait for what they hold: then nothing more is judged. NULL: nothing but RW_INSTANT. */
     int64_t (*outlive)(rw_core *core);
+    /* For plans that kill processes of a shared core; a target without them has NULL here.
+     * The thread's process died between two operations: from now on the context is the caller's, to be detached. */
+    void (*adopt)(rw_thread *thread);
+    /* Let go of a shared core that a death has torn, and of nothing else: no part of it is looked at. */
+    void (*abandon)(rw_core *core);
+    /* Bit i: what operations find of invariant i counts, although a process died in the middle of one (no lock held). */
+    uint64_t unhurt;
 } rw_target;
 
 const rw_target *rw_target_get(void);
