@@ -69,6 +69,6 @@ static int32_t snapshot(rw_core *core, rw_cell *out, int32_t max) {
 }
 
 const rw_target workload_canary = {
-    RW_TARGET_ABI, "canary", NULL,    0,      ops,    1,    NULL,  0,      NULL,       0,
-    create,        nothing,  nothing, attach, detach, run,  check, checks, violations, snapshot,
-    NULL,          NULL,     0,       NULL,   0,      NULL, NULL};
+    RW_TARGET_ABI, "canary", NULL, 0,     ops,    1,          NULL,     0,    NULL, 0, create, nothing, nothing,
+    attach,        detach,   run,  check, checks, violations, snapshot, NULL, NULL, 0, NULL,   0,       NULL,
+    NULL,          NULL,     0,    NULL,  NULL};

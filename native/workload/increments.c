@@ -98,4 +98,5 @@ static int32_t snapshot(rw_core *core, rw_cell *out, int32_t max) {
 const rw_target workload_increments = {
     RW_TARGET_ABI, "increments", params,     1,      ops,    2,    invariants, 1,      codes,      1,
     create,        close_core,   close_core, attach, detach, run,  check,      checks, violations, snapshot,
-    NULL,          NULL,         0,          NULL,   0,      NULL, NULL};
+    NULL,          NULL,         0,          NULL,   0,      NULL, NULL,       NULL,   0,          NULL,
+    NULL};

@@ -219,4 +219,5 @@ static void detach(rw_thread *thread) {
 const rw_target workload_segments = {
     RW_TARGET_ABI, "segments", params,  1,      ops,    2,    invariants, 3,      codes,      3,
     create,        close_core, destroy, attach, detach, run,  check,      checks, violations, snapshot,
-    NULL,          NULL,       0,       NULL,   0,      NULL, NULL};
+    NULL,          NULL,       0,       NULL,   0,      NULL, NULL,       NULL,   0,          NULL,
+    NULL};

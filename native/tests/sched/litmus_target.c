@@ -148,8 +148,8 @@ static void destroy(rw_core *core) {
 
 const rw_target *litmus_target(void) {
     static const rw_target target = {
-        RW_TARGET_ABI, "litmus",   NULL,    0,      ops,    LIT_OPS, NULL,  0,      NULL,       0,
-        create,        close_core, destroy, attach, detach, run,     check, checks, violations, snapshot,
-        NULL,          NULL,       0,       NULL,   0,      NULL,    NULL};
+        RW_TARGET_ABI, "litmus", NULL, 0,     ops,    LIT_OPS,    NULL,     0,    NULL, 0, create, close_core, destroy,
+        attach,        detach,   run,  check, checks, violations, snapshot, NULL, NULL, 0, NULL,   0,          NULL,
+        NULL,          NULL,     0,    NULL,  NULL};
     return &target;
 }

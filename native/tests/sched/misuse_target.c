@@ -327,6 +327,7 @@ const rw_target *misuse_target(void) {
     static const rw_target target = {
         RW_TARGET_ABI, "misuse",   NULL,    0,      ops,    MIS_OPS, invariants, 1,      codes,      1,
         create,        close_core, destroy, attach, detach, run,     check,      checks, violations, snapshot,
-        NULL,          NULL,       0,       NULL,   0,      NULL,    NULL};
+        NULL,          NULL,       0,       NULL,   0,      NULL,    NULL,       NULL,   0,          NULL,
+        NULL};
     return &target;
 }
