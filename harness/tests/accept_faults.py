@@ -173,7 +173,8 @@ def test_there_are_two_of_each_at_least() -> None:
                          ids=lambda value: value.stem if isinstance(value, Path) else value)  # fmt: skip
 def test_a_defect_is_found_by_its_sweep_alone(fault: str, path: Path, tmp_path: Path) -> None:
     defect = parse_defect(path.read_text(encoding="utf-8"))
-    output = swept(defect.suite, "--fault", fault, "--schedules", "5", "--points", "32", "--patch", str(path),
+    points = "32" if fault == "stall" else "8"  # of a clock that stands each may take two million points
+    output = swept(defect.suite, "--fault", fault, "--schedules", "5", "--points", points, "--patch", str(path),
                    "--layout", "after", "--store", str(tmp_path), "--hang-after", "10", code=1)  # fmt: skip
     wanted = [found for found in output.findings if found.kind in defect.finds]
     assert wanted, [found.message for found in output.findings]
