@@ -15,6 +15,7 @@ of those it stops, for `steps` points of the others (0: for ever). `clock` is me
 
 >>> str(parse_fault("stall thread=1 holding=version skip=3 steps=500"))
 'stall thread=1 holding=version skip=3 steps=500'
+
 Three kinds are of whole processes, on real threads only. `kill` and `pause` are met by every operation of the forked
 process `process` (of all, if none is named); `pause` lasts until the others have done `ops` operations. `within`
 microseconds of the operation's beginning they strike, at a moment drawn from `seed`; 0: just before it. `space` leaves
