@@ -153,10 +153,7 @@ def finish(
         path=store.path,
         self_check=checked,
     )
-    try:
-        store.write_run({**result.to_dict(), **(more or {})})
+    if collector.keep_run({**result.to_dict(), **(more or {})}):
         campaign.intents.clear()
-    except Problem as problem:
-        collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes), stored=False)
-    return result
+        return result
+    return replace(result, notes=tuple(collector.notes), stored=False)

@@ -74,14 +74,17 @@ class Chain:
         return self.following is None and not self.open
 
     def take(self) -> Point | None:
-        """Return the next point that is not done, and count it as begun."""
+        """Return the next point that is not done, and count it as begun; None when it is not known yet, too."""
         while (point := self.following) is not None:
-            self.following = None if self.mode == COUNT else (*point[:-1], point[-1] + 1)
+            self.following = self._next(point)
             if point not in self.done:
                 self.open[point] = 0
                 return point
             self._finished(point)
         return None
+
+    def _next(self, point: Point) -> Point | None:
+        return None if self.mode == COUNT else (*point[:-1], point[-1] + 1)
 
     def add(self, point: Point, counts: FaultCounts) -> None:
         """Add what executions of a point met."""

@@ -147,10 +147,7 @@ def _finish(campaign: SweepCampaign, store: RunStore, request: SweepRequest, cha
         path=store.path,
         resumed=resumed,
     )
-    try:
-        store.write_run(result.to_dict())
+    if collector.keep_run(result.to_dict()):
         campaign.intents.clear()
-    except Problem as problem:
-        collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes), stored=False)
-    return result
+        return result
+    return replace(result, notes=tuple(collector.notes), stored=False)

@@ -54,15 +54,8 @@ class Spread(Chain):
         at = next((i for i, word in enumerate(words) if word.startswith(("steps=", "budget="))), len(words))
         return (" ".join((*words[:at], f"skip={skip}", *words[at:])),)
 
-    def take(self) -> Point | None:
-        """Return the next point that is not done, and count it as begun; None when it is not known yet, too."""
-        while (point := self.following) is not None:
-            self.following = None if point == COUNTED else self._after(point)
-            if point not in self.done:
-                self.open[point] = 0
-                return point
-            self._finished(point)
-        return None
+    def _next(self, point: Point) -> Point | None:
+        return None if point == COUNTED else self._after(point)
 
     def add(self, point: Point, counts: FaultCounts) -> None:
         """Add what executions of a point met."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from harness.model.finding import Finding
 from harness.model.outcome import Outcome, SuiteResult
@@ -34,6 +35,15 @@ class Collector:
         if sentence not in self.notes:
             self.notes.append(sentence)
             self._notify(sentence)
+
+    def keep_run(self, record: Mapping[str, Any]) -> bool:
+        """Write run.json; return whether the store took it. A refusal is noted: the result still has everything."""
+        try:
+            self._store.write_run(record)
+        except Problem as problem:
+            self.note(str(problem))
+            return False
+        return True
 
     def add(self, suite: str, outcome: Outcome) -> None:
         """Add an execution's figures to its suite's."""

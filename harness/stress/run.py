@@ -109,11 +109,8 @@ def _finish(race: Race, store: RunStore) -> RunResult:
         cpu_seconds=collector.cpu_seconds,
         path=store.path,
     )
-    try:
-        store.write_run(result.to_dict())
+    if collector.keep_run(result.to_dict()):
         if race.intents:
             race.intents.clear()
-    except Problem as problem:
-        collector.note(str(problem))
-        return replace(result, notes=tuple(collector.notes), stored=False)
-    return result
+        return result
+    return replace(result, notes=tuple(collector.notes), stored=False)

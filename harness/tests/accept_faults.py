@@ -21,6 +21,7 @@ from harness.faults.request import BASE_SEED, CLOCK_SEED, SweepRequest
 from harness.generate import discover
 from harness.model.documents import parse_defect
 from harness.model.fault import NO_PROCESSES, ProcessCounts
+from harness.model.finding import Finding
 from harness.model.layout import AFTER, BEFORE
 from harness.model.output import Output, ReplayOutput, RunOutput, SweepOutput, decode
 from harness.store import read_run
@@ -111,6 +112,15 @@ def plain_findings(suite: str, build_with: Path, executions: int, seed: int = BA
     return found
 
 
+def replayed(finding: Finding, patch: Path, folder: Path) -> None:
+    """By its token alone, every time."""
+    assert finding.token
+    back = call("replay", finding.token, "--times", str(REPLAYS), "--patch", str(patch), "--store",
+                str(folder / "none"), code=1)  # fmt: skip
+    assert isinstance(back, ReplayOutput)
+    assert back.rate == (REPLAYS, REPLAYS)
+
+
 def test_there_are_twelve() -> None:
     assert len(PLANTED) == 12
 
@@ -123,13 +133,7 @@ def test_a_planted_defect_is_found_by_the_sweep_alone(path: Path, tmp_path: Path
     wanted = [found for found in output.findings if found.kind in defect.finds]
     assert wanted, [found.message for found in output.findings]
     assert plain_findings(defect.suite, path, max(1, output.executions // 2)) == []
-    token = wanted[0].token
-    assert token
-    back = call(
-        "replay", token, "--times", str(REPLAYS), "--patch", str(path), "--store", str(tmp_path / "none"), code=1
-    )
-    assert isinstance(back, ReplayOutput)
-    assert back.rate == (REPLAYS, REPLAYS)
+    replayed(wanted[0], path, tmp_path)
 
 
 # ---- Threads that stop, clocks that err ----
@@ -180,13 +184,7 @@ def test_a_defect_is_found_by_its_sweep_alone(fault: str, path: Path, tmp_path: 
     assert wanted, [found.message for found in output.findings]
     seed = SweepRequest(()).seed if fault == "stall" else CLOCK_SEED
     assert plain_findings(defect.suite, path, max(1, output.executions // 2), seed) == []
-    token = wanted[0].token
-    assert token
-    back = call(
-        "replay", token, "--times", str(REPLAYS), "--patch", str(path), "--store", str(tmp_path / "none"), code=1
-    )
-    assert isinstance(back, ReplayOutput)
-    assert back.rate == (REPLAYS, REPLAYS)
+    replayed(wanted[0], path, tmp_path)
 
 
 # ---- Whole processes, and the disk ----
