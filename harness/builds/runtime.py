@@ -25,7 +25,7 @@ from harness.model.schedule import NO_CALIBRATION, Calibration, Choice, Options
 _FLAGS = {
     "races": "RS_RACES", "plain_points": "RS_PLAIN_POINTS", "weak_cas": "RS_WEAK_CAS", "timeouts": "RS_TIMEOUTS",
     "fail_alloc": "RS_FAIL_ALLOC", "attached": "RS_ATTACHED",
-    "linearizable": "RS_HISTORY",
+    "linearizable": "RS_HISTORY", "clocks": "RS_CLOCKS",
 }  # fmt: skip
 _WORKLOADS = ("increments", "segments")  # targets that every library has besides its own
 _SENTENCE = 512

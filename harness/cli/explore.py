@@ -67,6 +67,7 @@ INT32 = (1 << 31) - 1
 @click.option("--fail-alloc", is_flag=True, help="Whether an allocation fails is a choice too.")
 @click.option("--weak-cas", is_flag=True, help="Whether a weak compare-exchange fails by itself is a choice too.")
 @click.option("--timeouts", is_flag=True, help="Whether a timed wait ends before its time is a choice too.")
+@click.option("--clocks", is_flag=True, help="Whether a clock stands still, or jumps an hour, is a choice too.")
 @click.option("--no-races", is_flag=True, help="Don't look for data races: faster.")
 @click.option("--self-check", is_flag=True,
               help="Run every seed twice, in two processes, and compare the traces.")  # fmt: skip
@@ -80,9 +81,9 @@ INT32 = (1 << 31) - 1
 def explore(suites: tuple[str, ...], executions: int | None, seconds: float | None, strategy: str, memory_model: str,
             jobs: int, threads: int, ops: int, layout: Layout, seed: int | None, depth: int, switch_probability: float,
             preemption_bound: int, check_every: int, step_bound: int, plain_points: bool, attached: bool,
-            faults: tuple[str, ...], fail_alloc: bool, weak_cas: bool, timeouts: bool, no_races: bool,
-            self_check: bool, shrinking: float, patches: tuple[Path, ...], store: Path, hang_after: float,
-            as_json: bool) -> int:  # fmt: skip
+            faults: tuple[str, ...], fail_alloc: bool, weak_cas: bool, timeouts: bool, clocks: bool,
+            no_races: bool, self_check: bool, shrinking: float, patches: tuple[Path, ...], store: Path,
+            hang_after: float, as_json: bool) -> int:  # fmt: skip
     """Search schedules of the named suites' scenarios (all suites when none is named); a seed gives the same again."""
     options = Options(
         strategy=strategy,
@@ -92,6 +93,7 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
         fail_alloc=fail_alloc,
         weak_cas=weak_cas,
         timeouts=timeouts,
+        clocks=clocks,
         plain_points=plain_points,
         depth=depth,
         switch_probability=switch_probability,

@@ -132,7 +132,8 @@ def again(request: ExploreRequest, seed: int) -> str:
     words += option_words(values)
     words += ["--plain-points"] if options.plain_points else []
     words += ["--attached"] if options.attached else []
-    flags = {"--fail-alloc": options.fail_alloc, "--weak-cas": options.weak_cas, "--timeouts": options.timeouts}
+    flags = {"--fail-alloc": options.fail_alloc, "--weak-cas": options.weak_cas, "--timeouts": options.timeouts,
+             "--clocks": options.clocks}  # fmt: skip
     words += [name for name, given in flags.items() if given]
     words += [word for fault in request.faults for word in ("--fault", fault)]
     words += [] if options.races else ["--no-races"]

@@ -25,9 +25,10 @@ class Choice(NamedTuple):
 class Options:
     """What a batch is explored with; each field but the flags is named as in native/sched/sched_api.h.
 
-    `plain_points`: every plain access is a point. `weak_cas`, `timeouts`, `fail_alloc`: weak compare-exchanges may fail
-    by themselves, timed waits may end early, allocations may fail; each time that is a choice. `attached`: all threads
-    are attached before the first of them runs, so that their orders of attaching are no part of what is explored.
+    `plain_points`: every plain access is a point. `weak_cas`, `timeouts`, `fail_alloc`, `clocks`: weak
+    compare-exchanges may fail by themselves, timed waits may end early, allocations may fail, clocks may stand still
+    and jump; each time that is a choice. `attached`: all threads are attached before the first of them runs, so that
+    their orders of attaching are no part of what is explored.
     `linearizable`: histories are recorded and judged, which adds no choice.
     `switch_probability` 0: drawn anew for each execution. `depth` 0: the strategy's own, the portfolio takes several.
     `preemption_bound` below 0: none.
@@ -42,6 +43,7 @@ class Options:
     fail_alloc: bool = False
     attached: bool = False
     linearizable: bool = False
+    clocks: bool = False
     depth: int = 0
     switch_probability: float = 0.0
     preemption_bound: int = -1

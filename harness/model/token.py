@@ -36,7 +36,7 @@ _MODELS = ("sc", "tso", "c11")
 _KINDS = ("native", "tsan", "asan")  # of builds that run real threads
 _TARGETS = ("kvcache", "seekdb")
 _SPELT = 255
-_FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable")
+_FLAGS = ("races", "plain_points", "weak_cas", "timeouts", "fail_alloc", "attached", "linearizable", "clocks")
 _FAULT = ("label", "site", "thread", "skip", "every", "budget", "chance", "seed", "holding", "steps", "jump",
           "process", "ops", "within", "room")  # fmt: skip
 _BACKING, _DRAWN, _MEMORY, _FAULTS = 1, 2, 4, 128

@@ -35,6 +35,7 @@ def options(shrinker: Shrinker) -> None:
         {"weak_cas": False},
         {"timeouts": False},
         {"fail_alloc": False},
+        {"clocks": False},
         {"attached": True},
     ):
         wanted = replace(shrinker.best.options, **changed)

@@ -28,6 +28,7 @@ from harness.tests.test_faults import SMALL
 
 DEFECTS = Path(__file__).resolve().parents[2] / "native" / "defects"
 NEVER = 1 << 40
+CLOCK_CHOICE = 4  # RS_C_CLOCK
 PUTS: Program = tuple(Op("put", (0, key, 40)) for key in range(4))
 GETS: Program = tuple(Op("get", (0, key)) for key in range(4))
 ERASES: Program = tuple(Op("erase", (0, key)) for key in range(4))
@@ -286,6 +287,8 @@ def test_planted_defects_are_found_by_their_faults_alone_and_replay(tmp_path: Pa
     assert {finding.kind for finding in found} <= {"invariant", "livelock"}
     base = discover()["wash"].drawn(request.seed, request.shape(AFTER, ()))
     assert explored(runtime, base).observations == ()
+    by_choice = runtime.explore(base, Options(strategy="random", clocks=True), 1, 200).observations
+    assert CLOCK_CHOICE in {choice.kind for seen in by_choice for choice in seen.choices}
     assert found[0].token
     back = replay(ReplayRequest(found[0].token, times=1, store=tmp_path / "elsewhere", patches=patches))
     assert (back.seen, back.tries) == (1, 1)

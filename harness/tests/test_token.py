@@ -62,6 +62,7 @@ options = st.builds(
     fail_alloc=st.booleans(),
     attached=st.booleans(),
     linearizable=st.booleans(),
+    clocks=st.booleans(),
     depth=st.integers(0, 1000),
     switch_probability=st.floats(0, 1),
     preemption_bound=st.integers(-1, 100),

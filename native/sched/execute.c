@@ -152,7 +152,7 @@ static void run_threads(void) {
 
 static rw_core *create(char *why, int64_t room) {
     const rw_plan *plan = rt.plan;
-    const rw_hook *hook = plan->fault_cnt > 0 || faults_wanted() ? faults_begin() : NULL;
+    const rw_hook *hook = plan->fault_cnt > 0 || faults_wanted() || (rt.flags & RS_CLOCKS) != 0 ? faults_begin() : NULL;
     return faults_wanted() ? rt.target->create_failing(plan->params, plan->param_cnt, 0, hook, why, room)
                            : rt.target->create(plan->params, plan->param_cnt, 0, why, room);
 }

@@ -7,6 +7,10 @@
 
 #include "../stress/fault_plan.h"
 
+enum { CLOCK_STANDS = 1, CLOCK_JUMPS = 2, CLOCK_WAYS = 3 };
+
+static const int64_t HOUR_NS = INT64_C(3600000000000);
+
 static fault_state state RS_STATE;
 static bool at_work RS_STATE;
 
@@ -60,7 +64,7 @@ const rw_hook *faults_begin(void) {
     state.plan = rt.plan;
     at_work = true;
     memset(&clocks, 0, sizeof clocks);
-    rt.clock_faults = fault_plans(rt.plan, RW_FAULT_CLOCK);
+    rt.clock_faults = fault_plans(rt.plan, RW_FAULT_CLOCK) || (rt.flags & RS_CLOCKS) != 0;
     return &hook;
 }
 
@@ -92,14 +96,14 @@ void faults_blocked(bool judging) {
 
 /* Forward, all clocks jump, as when the machine was asleep; and what was due meanwhile is due now. Back jumps the
  * real-time clock alone. */
-static uint64_t jumped(const rw_fault *f, uint64_t now) {
-    if (f->jump < 0) {
-        int64_t back = (int64_t)now + clocks.offset + f->jump;
-        clocks.offset = back > 0 ? clocks.offset + f->jump : -(int64_t)now;
+static uint64_t jumped(int64_t jump, uint64_t now) {
+    if (jump < 0) {
+        int64_t back = (int64_t)now + clocks.offset + jump;
+        clocks.offset = back > 0 ? clocks.offset + jump : -(int64_t)now;
         return now;
     }
     uint64_t room = (uint64_t)INT64_MAX / 2 - now;
-    clock_advance_to(now + ((uint64_t)f->jump < room ? (uint64_t)f->jump : room));
+    clock_advance_to(now + ((uint64_t)jump < room ? (uint64_t)jump : room));
     return clock_peek();
 }
 
@@ -112,18 +116,31 @@ static bool clock_due(int32_t i, int32_t who, bool real) {
     return fault_due(&state, (uint32_t)i, who, nth, state.lanes[who + 1].met[i]++);
 }
 
+/* What the strategy makes of a reading. Returns the jump, 0 where the clock stands still; false: neither. */
+static bool clock_chosen(int64_t *jump) {
+    uint32_t way = (rt.flags & RS_CLOCKS) != 0 ? sched_draw(RS_C_CLOCK, CLOCK_WAYS) : 0;
+    *jump = way == CLOCK_JUMPS ? HOUR_NS : 0;
+    return way != 0;
+}
+
 uint64_t faults_clock(bool real, uint64_t now) {
     int32_t who = lane();
     bool stands = false;
+    int64_t jump;
     if (who == FAULT_OFF || at_load(&state.off, relaxed) != 0) {
         return real ? now + (uint64_t)clocks.offset : now;
     }
     for (int32_t i = 0; i < rt.plan->fault_cnt; i++) {
         if (clock_due(i, who, real)) {
             faults_made_elsewhere();
-            now = jumped(&rt.plan->faults[i], now);
+            now = jumped(rt.plan->faults[i].jump, now);
             stands |= rt.plan->faults[i].jump == 0;
         }
+    }
+    if (clock_chosen(&jump)) {
+        faults_made_elsewhere();
+        now = jumped(jump, now);
+        stands |= jump == 0;
     }
     if (!stands || clocks.shown[real] == 0) {
         clocks.shown[real] = real ? now + (uint64_t)clocks.offset : now;

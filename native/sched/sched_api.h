@@ -62,7 +62,8 @@ enum { RS_E_CALL = 32, RS_E_RETURN = 33, RS_E_READ = 34, RS_E_WRITE = 35, RS_E_E
  * RS_C_WAKE:   which of n waiters a signal or an unlock wakes; default 0, the one that has waited longest.
  * RS_C_EXPIRE: does a timed wait end by its time although it could wait on; default 0, no.
  * RS_C_FAIL:   does this allocation (or weak compare-exchange) fail; default 0, no.
- * RS_C_CLOCK:  how far the clock jumps at this reading; default 0, the usual tick.
+ * RS_C_CLOCK:  what this reading of a clock shows; default 0, the time; 1: what the last one did; 2: all clocks have
+ *              jumped by an hour.
  * RS_C_DATA:   a random value that the code under test asks for; default 0. */
 enum { RS_C_THREAD = 0, RS_C_WAKE = 1, RS_C_EXPIRE = 2, RS_C_FAIL = 3, RS_C_CLOCK = 4, RS_C_DATA = 5, RS_C_KINDS = 6 };
 
@@ -192,6 +193,7 @@ enum {
     RS_ATTACHED =
         1024, /* threads are attached before the first of them runs: their orders of attaching are no choices */
     RS_HISTORY = 2048, /* record histories and look for an order of each; adds no point and no choice */
+    RS_CLOCKS = 4096, /* clocks may stand still, and jump (a choice) */
     RS_TRACE_ALL = 65536 /* with `events`: note what is no point too (RS_E_...); changes nothing else */
 };
 

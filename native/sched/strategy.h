@@ -71,7 +71,7 @@ static inline uint32_t rng_below(rs_rng *r, uint32_t n) {
     return (uint32_t)(((rng_next(r) >> 32) * n) >> 32);
 }
 
-enum { FAILS_ONE_IN = 32, FAILS_ON_PERCENT = 75, EXPIRES_ONE_IN = 16 };
+enum { FAILS_ONE_IN = 32, FAILS_ON_PERCENT = 75, ERRS_ONE_IN = 16 };
 
 /* What random strategies draw: failures are rare, so that executions get anywhere, and come in runs, as where memory is
  * short: what falls back on a second try must see that fail too. Whom to wake, and data, are even. */
@@ -80,7 +80,7 @@ static inline uint32_t rng_draw(rs_rng *r, uint32_t kind, uint32_t n) {
         r->failed = r->failed ? rng_below(r, 100) < FAILS_ON_PERCENT : rng_below(r, FAILS_ONE_IN) == 0;
         return r->failed;
     }
-    if (kind == RS_C_EXPIRE && rng_below(r, EXPIRES_ONE_IN) != 0) {
+    if ((kind == RS_C_EXPIRE || kind == RS_C_CLOCK) && rng_below(r, ERRS_ONE_IN) != 0) {
         return 0;
     }
     return rng_below(r, n);
