@@ -22,7 +22,7 @@ MODES = {  # how a fault point fails; of a stall: the thread goes on later, or n
 FAULTS = KINDS
 MAX_POINTS, MAX_STEPS = 1 << 20, 1 << 40
 MAX_SCHEDULES = 1 << 20
-BASE_SEED = 4  # of the base scenarios, which together reach every place that allocates: accept_faults.py says so
+BASE_SEED = 5  # of the base scenarios, which reach every place that allocates but one: see accept_faults.py
 CLOCK_SEED = 19  # of those in which a sync wash looks at its time-out, which the jump of a clock alone makes it reach
 
 
