@@ -179,7 +179,14 @@ def _area(size: int, given: Callable[[int], int | None] | None) -> int:
     fd = given(size) if given else None
     if fd is None:
         fd = os.memfd_create("racewash-progress")
-        os.ftruncate(fd, size)
+        try:
+            os.ftruncate(fd, size)
+        except OSError as error:
+            os.close(fd)
+            raise Problem(
+                f"{size:,} bytes to share with a worker can't be had: {error.strerror}; a limit of file sizes "
+                "(`ulimit -f`) counts here too"
+            ) from error
     return fd
 
 

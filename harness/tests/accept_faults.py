@@ -259,7 +259,7 @@ def test_little_address_space_is_no_memory(suite: str, tmp_path: Path) -> None:
     assert refused[-1] == 0
 
 
-@pytest.mark.parametrize("kilobytes", [0, 1, 4, 16])
+@pytest.mark.parametrize("kilobytes", [0, 1, 4])
 def test_a_full_disk_ends_no_run_without_its_tokens(kilobytes: int, tmp_path: Path) -> None:
     """A defect is found while no file may grow beyond so little: the sentence, the token, and exit code 1 or 2."""
     patch = ROOT / "native" / "defects" / "fault-block-leaked.patch"

@@ -15,7 +15,7 @@ import racewash
 from harness.tests.test_pytest_plugin import DRAWN, TOKEN, session
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.usefixtures("resumable")
+pytestmark = pytest.mark.usefixtures("resumable", "as_at_a_desk")
 
 DEFECTS = racewash.sources() / "native" / "defects"
 PATCH, DRIFT = DEFECTS / "supply-count-early.patch", DEFECTS / "accounting-hold-twice.patch"

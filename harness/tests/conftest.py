@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from harness.stress.process import COOKIE
 
@@ -60,6 +61,17 @@ def no_worker_is_left() -> Iterator[None]:
     before = workers()
     yield
     assert workers() <= before
+
+
+@pytest.fixture
+def as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let sessions behave alike everywhere: in a CI pytest tells failures twice, Hypothesis always draws the same."""
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    before = settings.get_current_profile_name()
+    settings.load_profile("default")
+    yield
+    settings.load_profile(before)
 
 
 # ---- Acceptance ----

@@ -7,12 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import settings
 
 import racewash
 from harness.explore.units import Units
@@ -26,7 +24,7 @@ from harness.pytest_plugin.share import share
 from harness.tests.test_stress import launch as fake_launch
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("as_at_a_desk")]
 
 TOKEN = re.compile(r"rw1\.[\w-]+")
 TORN = """
@@ -34,17 +32,6 @@ import racewash
 from racewash import Op, Scenario
 TORN = Scenario("torn", 0, "increments", {"expected": 4}, ((Op("add_torn", (2,)),),) * 2)
 """
-
-
-@pytest.fixture(autouse=True)
-def as_at_a_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let sessions behave alike everywhere: in a CI pytest tells failures twice, Hypothesis always draws the same."""
-    for name in ("CI", "BUILD_NUMBER"):
-        monkeypatch.delenv(name, raising=False)
-    before = settings.get_current_profile_name()
-    settings.load_profile("default")
-    yield
-    settings.load_profile(before)
 
 
 def session(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
