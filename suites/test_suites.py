@@ -20,7 +20,7 @@ SUITES: list[Suite] = [
     module.SUITE for module in (expansion, supply, wash, frees, map_suite, instances, accounting, processes)
 ]
 LAYOUTS = [AFTER, BEFORE, parse_layout("handles=flat,wash=preallocated"), parse_layout("buckets=fragmented")]
-SECONDS = 0.7  # of one run: dozens of small executions
+SECONDS = 1.2  # of one run: a hundred small executions, so that the rarest role has its turn on a slow machine too
 SOAK_SECONDS = 60.0
 
 each_suite = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
