@@ -152,7 +152,7 @@ static void run_threads(void) {
 
 static rw_core *create(char *why, int64_t room) {
     const rw_plan *plan = rt.plan;
-    const rw_hook *hook = plan->fault_cnt > 0 || faults_wanted() || (rt.flags & RS_CLOCKS) != 0 ? faults_begin() : NULL;
+    const rw_hook *hook = faults_begin();
     return faults_wanted() ? rt.target->create_failing(plan->params, plan->param_cnt, 0, hook, why, room)
                            : rt.target->create(plan->params, plan->param_cnt, 0, why, room);
 }
@@ -177,12 +177,10 @@ void *execute_plan(void *arg) {
     }
     if (whole || rt.plan->fault_cnt > 0) { /* by plan, only the set-up was refused */
         run_threads();
-    }
-    if (rt.judging) {
-        judge_beside_the_dead();
-        return NULL;
-    }
-    if (whole || rt.plan->fault_cnt > 0) {
+        if (rt.judging) {
+            judge_beside_the_dead();
+            return NULL;
+        }
         history_judge();
     }
     judge_at_rest();

@@ -6,7 +6,7 @@
 
 /* May allocations fail, by plan or by choice, in the execution that begins? */
 bool faults_wanted(void);
-/* Begin an execution; what a target's create_failing is given. */
+/* Begin an execution; what a target's create_failing is given, NULL where nothing can fail or err. */
 const rw_hook *faults_begin(void);
 void faults_stop(void); /* nothing fails any more */
 /* For faults that are no allocations'. One has been met: how often it had been before. One was made. */
