@@ -51,7 +51,7 @@ class Bench:
         seeds = range(self.request.first_seed, self.request.first_seed + self.request.seeds)
         attempts = tuple(self._searched(build, exhibit, hunt, seed, replayed=seed == seeds[0]) for seed in seeds)
         real = None
-        if self.request.real_threads:
+        if self.request.real_threads and exhibit.raceable:
             stock = get_build("tsan", (exhibit.path,))
             real = _real(until_decided(partial(self._raced, stock, exhibit, hunt), seeds))
         return _summed(exhibit, hunt, attempts, real)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.builds import sources
 from harness.explore.request import OPTIONS
-from harness.model.documents import Defect, parse_defect
+from harness.model.documents import FAULT, Defect, parse_defect
 from harness.model.gallery import PatchError
 from harness.model.problem import Problem
 from harness.model.schedule import Options
@@ -24,8 +24,9 @@ class GalleryRequest:
     """One gallery. `names` empty: all defects of the folder `patches` (None: native/defects).
 
     `budget`: CPU seconds for each defect and seed. `seeds`: searches of each defect. `real_threads`: search on real
-    threads too, as long. `by_suite`: search with each suite alone as well, `suite_budget` CPU seconds each, one seed.
-    `resume`: take what the store has of the same builds, scenarios and options instead of measuring it again.
+    threads too, as long, where no fault is needed. `by_suite`: search with each suite alone as well, `suite_budget`
+    CPU seconds each, one seed. `resume`: take what the store has of the same builds, scenarios and options instead of
+    measuring it again.
     """
 
     names: tuple[str, ...] = ()
@@ -49,6 +50,11 @@ class Exhibit:
 
     path: Path
     defect: Defect
+
+    @property
+    def raceable(self) -> bool:
+        """Whether real threads could show it: the fault that it takes is given to the scheduler alone."""
+        return not self.defect.deferred and self.defect.category != FAULT
 
 
 def check(request: GalleryRequest) -> None:

@@ -46,7 +46,7 @@ def gallery(request: GalleryRequest, notify: Say, shrink: Shrink | None = None) 
     check(request)
     shown, errors = exhibits(request)
     clean = get_build("sched")  # first: what fails here is no patch's fault
-    if request.real_threads and any(not one.defect.deferred for one in shown):
+    if request.real_threads and any(one.raceable for one in shown):
         get_build("tsan")
     result = GalleryResult(request, clean.identity, errors=errors)
     result.deferred = [

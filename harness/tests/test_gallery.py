@@ -227,6 +227,14 @@ def test_real_threads_stop_when_their_median_is_decided() -> None:
         assert [attempt.seed for attempt in attempts] == tried
 
 
+def test_what_takes_a_fault_is_not_raced(tmp_path: Path) -> None:
+    request = GalleryRequest(names=("fault-block-leaked",), budget=20.0, seeds=1, replays=0, store=tmp_path)
+    [defect] = gallery(request, lambda _: None).defects
+    assert (defect.found, defect.real_threads, defect.ratio) == (True, None, None)
+    shown, _ = exhibits(GalleryRequest(names=("fault-block-leaked", "expansion-plain-store", "upstream-W4")))
+    assert [one.raceable for one in shown] == [False, True, False]
+
+
 # ---- Figures ----
 
 
