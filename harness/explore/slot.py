@@ -179,13 +179,13 @@ class Slot:
             self._lost_idle(printed)
             return
         seed = seed or unit.first_seed  # it died before its first execution
-        death = Death(unit.suite, seed, "exploring", printed)
-        self._campaign.died(unit, judge(death), seed, self._calibration)
-        self._campaign.units.give_back(unit.rest(seed + 1 - unit.first_seed))
         if found:  # what the batch had seen died with the process: explore the seeds before once more
             self._campaign.units.give_back(unit.until(seed, self._done))
         else:
             self._campaign.collector.suites[unit.suite].executions += executed
+        self._campaign.units.give_back(unit.rest(seed + 1 - unit.first_seed))
+        death = Death(unit.suite, seed, "exploring", printed)
+        self._campaign.died(unit, judge(death), seed, self._calibration)
         if not self._campaign.ending:
             self._spawn()
 

@@ -32,4 +32,4 @@ class SweepCampaign(Campaign):
     def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
         """A worker died in an execution."""
         Campaign.died(self, unit, finding, seed, calibration)
-        self.fault_units.lost(unit, seed)
+        self.fault_units.lost(unit)

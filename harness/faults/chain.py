@@ -89,14 +89,19 @@ class Chain:
     def add(self, point: Point, counts: FaultCounts) -> None:
         """Add what executions of a point met."""
         self.counts += counts
-        if self.mode == COUNT:  # after a failure there may be more, which tries again
+        if self.counting(point):  # after a failure there may be more, which tries again
             self.points = max(self.points, counts.points)
         if point in self.open:
             self.open[point] += counts.failed - counts.hit if self.mode == PAIRS else counts.hit
 
+    def counting(self, point: Point) -> bool:
+        """Whether nothing is made to fail at a point: what is met there says how many there are."""
+        return self.mode == COUNT
+
     def finish(self, point: Point) -> None:
-        """All schedules of a point have run."""
-        if point in self.open:
+        """All schedules of a point have run. A count that brought nothing, since processes died in it, stays open."""
+        died = self.counting(point) and self.open.get(point, 0) > 0
+        if point in self.open and (self.points or not died):
             self.done[point] = self.open.pop(point)
             self._finished(point)
 

@@ -70,7 +70,7 @@ def sweep_with(
 ) -> SweepResult:
     """Sweep in workers that are started in a given way."""
     recover(request.store, notify)
-    state = state_path(request, launch.build)
+    state = state_path(request, suites, launch.build)
     earlier = restore(state, chains) if request.resume else []
     resumed = sum(chain.executions for chain in chains)
     store = new_run(request.store, request.seed, intent(request))

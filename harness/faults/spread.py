@@ -54,13 +54,17 @@ class Spread(Chain):
         at = next((i for i, word in enumerate(words) if word.startswith(("steps=", "budget="))), len(words))
         return (" ".join((*words[:at], f"skip={skip}", *words[at:])),)
 
+    def counting(self, point: Point) -> bool:
+        """Whether nothing is made to happen at a point."""
+        return point == COUNTED
+
     def _next(self, point: Point) -> Point | None:
         return None if point == COUNTED else self._after(point)
 
     def add(self, point: Point, counts: FaultCounts) -> None:
         """Add what executions of a point met."""
         self.counts += counts
-        if point == COUNTED:
+        if self.counting(point):
             self.points = max(self.points, *counts.met, 0)
         elif point in self.open:
             self.open[point] += counts.hit

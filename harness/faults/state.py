@@ -1,6 +1,7 @@
 """How far a sweep has come, in the store: the same request goes on from there.
 
-`<store>/sweeps/<key>.json`, the key over everything that decides what is swept: request, seed and the build itself.
+`<store>/sweeps/<key>.json`, the key over everything that decides what is swept: request, seed, the scenarios that the
+suites draw from it, and the build itself.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from pathlib import Path
 import msgspec
 
 from harness.builds import Build
+from harness.explore.units import drawn
 from harness.faults.chain import Chain
 from harness.faults.request import SweepRequest
 from harness.faults.spread import Spread, waits_of
 from harness.model.fault import FaultCounts
 from harness.model.finding import Finding
 from harness.model.problem import Problem
+from harness.model.repro import Origin
+from harness.model.suite import Suite
 from harness.store import keep_file
 
 FORMAT = 1
@@ -41,11 +45,13 @@ class State(msgspec.Struct):
     findings: list[Finding]
 
 
-def state_path(request: SweepRequest, build: Build) -> Path:
-    """Return where the state of this request on this build is kept."""
+def state_path(request: SweepRequest, suites: tuple[Suite, ...], build: Build) -> Path:
+    """Return where the state of this request on this build is kept. Raises Problem when a suite can't draw for it."""
+    origins = [(suite, Origin(suite.name, request.seed, request.shape(layout, ())))
+               for suite in suites for layout in request.layouts]  # fmt: skip
     decides = (build.identity, request.suites, request.schedules, request.modes, tuple(map(str, request.layouts)),
                request.threads, request.ops, request.seed, request.fault, request.points, request.steps,
-               msgspec.to_builtins(request.options))  # fmt: skip
+               msgspec.to_builtins(request.options), [drawn(*origin).digest for origin in origins])  # fmt: skip
     key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()[:16]
     return request.store / FOLDER / f"{key}.json"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.explore.units import Unit, drawn, schedule_seed
 from harness.faults.chain import COUNT, Chain, Point
-from harness.faults.request import SweepRequest
+from harness.faults.request import PAIRS, SweepRequest
 from harness.faults.spread import Spread, who_is_dead
 from harness.model.batch import Batch, Observation
 from harness.model.repro import Origin
@@ -32,6 +32,7 @@ class FaultUnits:
         self.chains = {chain.name: chain for chain in chains}
         self._returned: deque[Unit] = deque()
         self._ran: dict[tuple[str, Point, int], int] = {}  # executions of a unit, by chain, point and first seed
+        self._parts: Counter[tuple[str, Point]] = Counter()  # units of a point that still have to come to their end
         self._dropped: set[str] = set()
 
     def next(self) -> Unit | None:
@@ -41,13 +42,17 @@ class FaultUnits:
             if unit.suite not in self._dropped:
                 return unit
         for chain in self.chains.values():
-            if chain.suite not in self._dropped and (point := chain.take()) is not None:
+            if chain.suite in self._dropped or not self._known(chain):
+                continue
+            if (point := chain.take()) is not None:
                 return self._unit(chain, point)
         return None
 
     def give_back(self, unit: Unit | None, executions: int = 0) -> None:
         """Hand a rest out again."""
         if unit is not None and not executions:
+            assert isinstance(unit, FaultUnit)
+            self._parts[unit.chain, unit.point] += 1
             self._returned.append(unit)
 
     def drop(self, suite: str) -> None:
@@ -68,7 +73,7 @@ class FaultUnits:
         self._ran[key] = self._ran.get(key, 0) + batch.executions
         if self._ran[key] >= unit.executions:
             del self._ran[key]
-            self._ended(unit, unit.first_seed + unit.executions)
+            self._ended(unit)
 
     def waited(self, unit: Unit, seen: Iterable[Observation]) -> None:
         """Count executions in which all waited for a thread that was stopped for ever, by who it was."""
@@ -78,26 +83,34 @@ class FaultUnits:
         for one in seen:
             chain.waits[who_is_dead(one.message)] += one.count
 
-    def lost(self, unit: Unit, seed: int) -> None:
-        """A unit's process died in the execution of this seed: the rest comes as another unit, if there is any."""
+    def lost(self, unit: Unit) -> None:
+        """A unit's process died in an execution. What of the unit has to be executed was given back before."""
         assert isinstance(unit, FaultUnit)
         chain = self.chains[unit.chain]
         chain.executions += 1
         if unit.point in chain.open:
             chain.open[unit.point] += 1  # whatever killed it, the point is not the chain's end
         self._ran.pop((unit.chain, unit.point, unit.first_seed), None)
-        self._ended(unit, seed + 1)
+        self._ended(unit)
 
-    def _ended(self, unit: FaultUnit, seed: int) -> None:
-        if seed >= self._first_seed(unit.suite) + self._request.schedules:
+    def _ended(self, unit: FaultUnit) -> None:
+        self._parts[unit.chain, unit.point] -= 1
+        if not self._parts[unit.chain, unit.point]:
+            del self._parts[unit.chain, unit.point]
             self.chains[unit.chain].finish(unit.point)
+
+    def _known(self, chain: Chain) -> bool:
+        """Whether a chain can be walked: rows of pairs end by the count of points, so that has to be complete."""
+        return chain.mode != PAIRS or all(
+            other.complete
+            for other in self.chains.values()
+            if (other.suite, other.layout, other.mode) == (chain.suite, chain.layout, COUNT)
+        )
 
     def _unit(self, chain: Chain, point: Point) -> FaultUnit:
         request = self._request
         origin = Origin(chain.suite, request.seed, request.shape(chain.layout, chain.plan(point)))
         scenario = drawn(self._suites[chain.suite], origin)
-        first = self._first_seed(chain.suite)
+        first = schedule_seed(request.seed, chain.suite, 0)
+        self._parts[chain.name, point] += 1
         return FaultUnit(chain.suite, origin, scenario, first, request.schedules, chain=chain.name, point=point)
-
-    def _first_seed(self, suite: str) -> int:
-        return schedule_seed(self._request.seed, suite, 0)

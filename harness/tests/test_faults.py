@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 
 from harness.builds import Runtime, get_build, load, load_runtime
 from harness.cli.sweep import output_of
+from harness.explore.tracer import Tracer
+from harness.explore.units import schedule_seed
 from harness.faults import SweepRequest, sweep
+from harness.faults import run as faults_run
 from harness.faults.chain import COUNT, Chain, chains_of, faults_of
 from harness.faults.request import BASE_SEED, ONCE, PAIRS, PERSISTENT
-from harness.faults.state import restore, save
+from harness.faults.spread import spread_chains
+from harness.faults.state import restore, save, state_path
+from harness.faults.units import FaultUnit, FaultUnits
 from harness.generate import discover
 from harness.generate.strategies import plans
+from harness.model.batch import DONE, Batch
 from harness.model.fault import MAX_FAULTS, SURE, FaultCounts, parse_fault, parse_plan
 from harness.model.layout import AFTER, BEFORE, Layout
 from harness.model.problem import Problem
@@ -25,6 +33,7 @@ from harness.model.schedule import Options, Schedule
 from harness.model.suite import Shape
 from harness.model.token import MAX_SEEDED, parse_token, token_of
 from harness.repro import ReplayRequest, replay
+from harness.tests.test_explore import launch, suite
 
 TENANT_INSTANCES = 32  # KV_MAX_CACHE_NUM
 DEFECTS = Path(__file__).resolve().parents[2] / "native" / "defects"
@@ -251,6 +260,110 @@ def test_a_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(Problem, match="without --resume"):
         restore(path, fresh)
+
+
+def handed(*modes: str, schedules: int = 1) -> tuple[FaultUnits, list[Chain]]:
+    """Return the units of a sweep of a suite that draws for no target, and its chains."""
+    request = SweepRequest(("fine",), schedules=schedules, modes=modes, layouts=(AFTER,))
+    chains = chains_of(("fine",), (AFTER,), modes)
+    return FaultUnits(request, (suite("fine"),), chains), chains
+
+
+def came(executions: int = 1, **counts: Any) -> Batch:
+    return Batch(DONE, "", executions=executions, faults=FaultCounts(**counts))
+
+
+def taken(units: FaultUnits) -> FaultUnit:
+    unit = units.next()
+    assert isinstance(unit, FaultUnit)
+    return unit
+
+
+def test_pairs_wait_for_the_count_of_points() -> None:
+    """The first row ends at once, and only the count says that more rows come."""
+    units, [_, pairs] = handed(PAIRS)
+    count = taken(units)
+    assert (count.point, units.next()) == ((0,), None)
+    units.took(count, came(points=3))
+    first = taken(units)
+    assert first.point == (0, 1)
+    units.took(first, came(points=1, failed=1, hit=1))
+    assert taken(units).point == (1, 2)
+    assert not pairs.complete
+
+
+def test_without_a_count_no_pair_is_swept_and_nothing_is_complete(tmp_path: Path) -> None:
+    units, chains = handed(PAIRS)
+    units.lost(taken(units))
+    assert units.next() is None
+    assert [chain.complete for chain in chains] == [False, False]
+    path = tmp_path / "sweeps" / "x.json"
+    save(path, chains, [])
+    units, chains = handed(PAIRS)
+    restore(path, chains)
+    assert taken(units).chain == chains[0].name  # going on begins with the count
+
+
+def test_a_spread_that_was_not_counted_is_not_complete() -> None:
+    """Nor is it taken for one in which nobody holds anything; that is one which nobody died in."""
+    request = SweepRequest(("fine",), schedules=2, modes=(ONCE,), layouts=(AFTER,), threads=2)
+    chains = spread_chains(request, ("wash",))
+    units = FaultUnits(request, (suite("fine"),), [*chains])
+    dies, counted = taken(units), taken(units)
+    units.give_back(dies.rest(1))
+    units.lost(dies)
+    units.took(taken(units), came())
+    units.took(counted, came(2))
+    assert units.next() is None
+    assert [chain.complete for chain in chains] == [False, True]
+
+
+def test_a_point_is_done_when_all_its_schedules_are() -> None:
+    """The process died in the last one, and what it had found by then has to be found again."""
+    units, [_, once] = handed(ONCE, schedules=200)
+    units.took(taken(units), came(200, points=9))
+    unit = taken(units)
+    last = unit.first_seed + 199
+    units.give_back(unit.until(last, 0))
+    units.give_back(unit.rest(200))
+    units.lost(unit)
+    assert once.done == {}
+    again = taken(units)
+    assert (again.point, again.first_seed, again.executions) == ((0,), unit.first_seed, 199)
+    units.took(again, came(199, failed=7, hit=7))
+    assert once.done == {(0,): 8}
+
+
+def test_a_worker_that_dies_leaves_no_point_done_before_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Worker and supervisor as they are: a race at the seeds that 20 divides, and a crash at the last one."""
+    both = replace(suite("race-then-segv"), name="both")
+    seed, left = next((n, left) for n in range(99) if (left := -schedule_seed(n, "both", 0) % 60) > 20)
+    chain = Chain("both", AFTER, COUNT, points=1)
+    request = SweepRequest(("both",), schedules=left + 1, layouts=(AFTER,), seed=seed, store=tmp_path)
+    done: list[dict[tuple[int, ...], int]] = []
+
+    def lost(units: FaultUnits, *unit: Any) -> None:
+        died(units, *unit)
+        done.append(dict(chain.done))
+
+    died = FaultUnits.lost
+    monkeypatch.setattr(FaultUnits, "lost", lost)
+    monkeypatch.setattr(Tracer, "trace", lambda *_: None)
+    target = SimpleNamespace(name="fake", sites=(), benign=())
+    monkeypatch.setattr(faults_run, "load_runtime", lambda _: SimpleNamespace(target=target))
+    result = faults_run.sweep_with(launch(), request, (both,), [chain], lambda _: None, lambda _: None)
+    assert {finding.kind for finding in result.findings} == {"crash", "data-race"}
+    assert done == [{}]
+    assert chain.complete
+
+
+def test_the_state_of_a_sweep_is_of_what_its_suites_draw(tmp_path: Path) -> None:
+    request = SweepRequest(("fine",), layouts=(AFTER,), store=tmp_path)
+    build = launch().build
+    paths = {state_path(request, (suite("fine", every),), build) for every in (20, 20, 21)}
+    assert len(paths) == 2
 
 
 # ---- Sweeps ----
