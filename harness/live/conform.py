@@ -82,18 +82,18 @@ def conform(
 def _teller(tell: Callable[[str], None], sequences: int) -> Callable[[Any], None]:
     def told(doing: Any) -> None:
         if doing:
-            tell(f"{doing['number']:,} of {sequences:,} sequences")
+            tell(f"{doing['sequences']:,} of {sequences:,} sequences")
 
     return told
 
 
 def _death(died: Died) -> dict[str, Any]:
-    """A process that dies of a sequence is a difference: our core lived."""
+    """A process that dies of a sequence is a difference, after those that it had found before: our core lived."""
     if died.doing is None:
         raise Problem(f"the database's process gave no answer: {died.how}; it printed: {died.printed}")
     doing = died.doing
     crash = Difference(f"crash ({died.how})", "?", 0, 0, doing["max_handles"], tuple(doing["sequence"]))
-    return {"sequences": doing["number"], "steps": 0, "differences": [msgspec.to_builtins(crash)]}
+    return {**doing, "differences": [*doing["differences"], msgspec.to_builtins(crash)]}
 
 
 # ---- in the process apart ----
@@ -161,6 +161,7 @@ class _Search:
 
     def _keep(self, ops: tuple[Op, ...], found: Found, max_handles: int) -> None:
         field = found.field
+        self.differences[field] = _difference(ops, found, max_handles)  # should the process die of a shorter one
 
         def differs(candidate: tuple[Op, ...]) -> tuple[Op, ...] | None:
             if not candidate:
@@ -170,15 +171,29 @@ class _Search:
             return candidate[: again.step + 1] if again is not None and again.field == field else None
 
         short = shrink(ops, differs)
+        self._say(short, max_handles)
         last = self._pair.compare(short, max_handles) or found
-        texts = tuple(f"{op.name}({', '.join(map(str, op.args))})" for op in short)
-        self.differences[field] = Difference(last.what, short[-1].name, last.database, last.core, max_handles, texts)
+        self.differences[field] = _difference(short, last, max_handles)
+
+    def answer(self) -> dict[str, Any]:
+        """Return what was compared so far, and what differs."""
+        differences = [msgspec.to_builtins(one) for one in self.differences.values()]
+        return {"sequences": self.sequences, "steps": self.steps, "differences": differences}
 
     def _say(self, ops: tuple[Op, ...], max_handles: int) -> None:
-        texts = [f"{op.name}({', '.join(map(str, op.args))})" for op in ops]
-        Path(UNDER_WAY).write_text(
-            json.dumps({"number": self.sequences, "max_handles": max_handles, "sequence": texts}), encoding="utf-8"
-        )
+        """Write down the answer so far and what comes next, each time whole: the process may die at any moment."""
+        doing = {**self.answer(), "max_handles": max_handles, "sequence": _texts(ops)}
+        new = Path(f"{UNDER_WAY}.new")
+        new.write_text(json.dumps(doing), encoding="utf-8")
+        new.replace(UNDER_WAY)
+
+
+def _difference(ops: tuple[Op, ...], found: Found, max_handles: int) -> Difference:
+    return Difference(found.what, ops[-1].name, found.database, found.core, max_handles, _texts(ops))
+
+
+def _texts(ops: tuple[Op, ...]) -> tuple[str, ...]:
+    return tuple(f"{op.name}({', '.join(map(str, op.args))})" for op in ops)
 
 
 def search(request: dict[str, Any]) -> dict[str, Any]:
@@ -196,8 +211,4 @@ def search(request: dict[str, Any]) -> dict[str, Any]:
         looking.look(Draw(data).operations(), max_handles)
 
     draw()
-    return {
-        "sequences": looking.sequences,
-        "steps": looking.steps,
-        "differences": [msgspec.to_builtins(one) for one in looking.differences.values()],
-    }
+    return looking.answer()

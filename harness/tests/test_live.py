@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from harness.builds import find_compiler, get_build, load, sources
 from harness.cli.main import call
+from harness.live import conform as module
 from harness.live import package
+from harness.live.apart import UNDER_WAY, Died
 from harness.live.conform import BLOCK, Draw, conform, patches_of_database
 from harness.live.figures import figures
 from harness.live.shrink import shrink
+from harness.live.steps import Found
 from harness.model.problem import Problem
 from harness.model.scenario import Op
 from harness.stress import RunRequest, run
@@ -107,6 +114,36 @@ def test_shrinking_leaves_only_what_is_needed() -> None:
         Op("purge"),
     )
     assert shrink(long, differs) == (Op("alloc_mb", (0, BLOCK, 2)), Op("wash", (0,)))
+
+
+@pytest.mark.parametrize("compares", [2, 40], ids=["while it is shrunk", "in a later sequence"])
+def test_what_differed_before_the_process_died_is_told(
+    compares: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The search as it is; the two sides always differ in one number, until the database dies."""
+    left = iter(range(compares))
+
+    class Sides:
+        def compare(self, ops: tuple[Op, ...], _: int) -> Found:
+            if next(left, None) is None:
+                raise SystemExit
+            return Found(len(ops) - 1, "label hold", 1, 2)
+
+    def apart(*_: Any) -> dict[str, Any]:
+        search = object.__new__(module._Search)
+        search._pair, search.sequences, search.steps, search.differences = Sides(), 0, 0, {}  # type: ignore[assignment]
+        with contextlib.suppress(SystemExit):
+            while True:
+                search.look(Draw(bytes(range(15))).operations(), 129)
+        raise Died("it died of SIGSEGV", "", json.loads(Path(UNDER_WAY).read_bytes()))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "find_package", lambda: None)
+    monkeypatch.setattr(module, "get_build", lambda *_: SimpleNamespace(identity="x"))
+    monkeypatch.setattr(module, "apart", apart)
+    result = conform(100, 3, 1, lambda _: None)
+    assert [one.what for one in result.differences] == ["label hold", "crash (it died of SIGSEGV)"]
+    assert result.steps == 3 * result.sequences >= 3
 
 
 def test_declared_differences_are_documented() -> None:
