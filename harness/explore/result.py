@@ -85,7 +85,7 @@ def intent(request: ExploreRequest, seed: int, suites: tuple[str, ...]) -> dict[
     return {
         "command": "explore",
         "version": VERSION,
-        "again": again(request, seed),
+        "again": None if request.layout is None else again(request, seed),  # no command lets each scenario draw its own
         "seed": seed,
         "asked": list(suites),
         "seconds_asked": request.time,

@@ -15,6 +15,7 @@ from harness.faults.request import ONCE, PERSISTENT, SweepRequest
 from harness.faults.spread import Spread, waits_of
 from harness.model.fault import NO_COUNTS, STALL, Benign, FaultCounts, Site
 from harness.model.output import BenignFigures, BlockedFigures, SiteFigures, SweepFigures
+from harness.stress.result import number
 from harness.version import VERSION
 
 CORE = "native/core/"  # whose places a sweep must all have made fail
@@ -139,9 +140,9 @@ def again(request: SweepRequest) -> str:
     words = ["racewash", "sweep", *request.suites, "--fault", request.fault]
     for name in ("schedules", "points", "steps", "threads", "ops", "seed", "jobs", "seconds", "store"):
         if (value := getattr(request, name)) != getattr(standard, name) and value is not None:
-            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [f"--{name}", number(value) if isinstance(value, float) else str(value)]
     if request.hang_after != standard.hang_after:
-        words += ["--hang-after", f"{request.hang_after:g}"]
+        words += ["--hang-after", number(request.hang_after)]
     if request.options.strategy != standard.options.strategy:
         words += ["--strategy", request.options.strategy]
     if request.layouts != standard.layouts:

@@ -65,7 +65,8 @@ def intent(request: RunRequest, seed: int, suites: tuple[str, ...]) -> dict[str,
     return {
         "command": "run",
         "version": VERSION,
-        "again": None if request.patches else again(request, seed),  # no command takes patches
+        # No command takes patches, nor a layout that each scenario draws.
+        "again": None if request.patches or request.layout is None else again(request, seed),
         "seed": seed,
         "asked": list(suites),
         "target": request.target,
@@ -107,8 +108,18 @@ def option_words(options: Mapping[str, tuple[object, object]]) -> list[str]:
     words: list[str] = []
     for name, (value, usual) in options.items():
         if value != usual and value is not None:
-            words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [name, number(value) if isinstance(value, float) else str(value)]
     return words
+
+
+def number(value: float) -> str:
+    """Return a number's shortest text that is read as the same number.
+
+    >>> number(30.0), number(0.123456789)
+    ('30', '0.123456789')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def memory_model(sanitizer: str) -> str:

@@ -334,26 +334,41 @@ def test_a_blind_sanitizer_is_said_loudly() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        [],
-        ["supply", "map", "--seconds", "2.5", "--threads", "9", "--processes", "2", "--sanitizer", "asan"],
-        ["--shared", "3", "--layout", "handles=flat", "--memory", "64M", "--hang-after", "1", "--store", "a b"],
+        ["run"],
+        ["run", "supply", "map", "--seconds", "2.5", "--threads", "9", "--processes", "2", "--sanitizer", "asan"],
+        ["run", "--shared", "3", "--layout", "handles=flat", "--memory", "64M", "--hang-after", "1", "--store", "a b"],
+        ["run", "--seconds", "1234567.8"],
+        ["explore", "map", "--strategy", "random", "--switch-probability", "0.123456789", "--shrink", "0"],
     ],
     ids=str,
 )
 def test_the_command_to_run_again_means_the_same(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.cli import run as module
-    from harness.stress.result import again
+    from harness.cli import explore, run
+    from harness.explore.result import again as explored_again
+    from harness.stress.result import again as run_again
 
+    again: Any = {"run": run_again, "explore": explored_again}[words[0]]
     requests: list[Any] = []
 
-    def remember(request: Any, *_say: Any) -> Any:
+    def remember(request: Any, *_say: Any, **_more: Any) -> Any:
         requests.append(request)
         raise Problem("only the request counts here")
 
-    monkeypatch.setattr(module, "run_suites", remember)
-    assert entry.call(["run", *words]) == 2
+    monkeypatch.setattr(run, "run_suites", remember)
+    monkeypatch.setattr(explore, "explore_suites", remember)
+    assert entry.call(words) == 2
     assert entry.call(shlex.split(again(requests[0], 77))[1:]) == 2
     assert replace(requests[0], seed=77) == requests[1]
+
+
+def test_no_command_is_told_for_what_none_does_again() -> None:
+    from harness.explore import ExploreRequest
+    from harness.explore.result import intent as explored_intent
+    from harness.stress import RunRequest
+    from harness.stress.result import intent
+
+    assert intent(RunRequest(layout=None), 1, ("map",))["again"] is None
+    assert explored_intent(ExploreRequest(layout=None), 1, ("map",))["again"] is None
 
 
 def test_plain_progress_is_a_line_at_intervals(capsys: pytest.CaptureFixture[str]) -> None:
