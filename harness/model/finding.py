@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "sanitizer": "another report of a sanitizer",
     "oom": "running out of memory was not handled",
 }
+HEAP = ("use-after-free", "out-of-bounds", "double-free")  # told apart by the access alone, not by whose memory it was
 
 
 @dataclass(frozen=True, slots=True)

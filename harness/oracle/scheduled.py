@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.model.batch import Observation, Stack
-from harness.model.finding import Finding, Location, fingerprint_of
+from harness.model.finding import HEAP, Finding, Location, fingerprint_of
 from harness.model.outcome import Violation
 from harness.oracle.frames import Frame, innermost, owner, relative
 from harness.oracle.linearizable import bug_of, story
 from harness.oracle.outcome import kind_of
 
 Frames = Callable[[Sequence[int]], Sequence[Location]]  # from return addresses to places, innermost first
-_HEAP = ("use-after-free", "out-of-bounds", "double-free")
 
 
 def observed(seen: Observation, suite: str, frames: Frames) -> Finding:
@@ -21,7 +20,7 @@ def observed(seen: Observation, suite: str, frames: Frames) -> Finding:
     kind, places = seen.kind, _places(seen, stacks)
     if kind == "invariant":
         kind = kind_of(Violation(seen.invariant, seen.message, seen.file, seen.line, -1, seen.count))
-    judged = places[:1] if kind in _HEAP else places
+    judged = places[:1] if kind in HEAP else places
     message = _message(seen, stacks)
     name = bug_of(seen.model, seen.window) if seen.window else message
     return Finding(
@@ -47,7 +46,7 @@ def _places(seen: Observation, stacks: Sequence[tuple[Stack, list[Frame]]]) -> t
         return (Location(relative(seen.file), seen.line),)
     if seen.kind == "leak":
         return owner(stacks[0][1]) if stacks else ()
-    if seen.kind in _HEAP:
+    if seen.kind in HEAP:
         found = [place for _, frames in stacks[:1] for place in innermost(frames)[:1]]
         found += [place for _, frames in stacks[1:] for place in owner(frames)]
     else:
@@ -62,7 +61,7 @@ def _message(seen: Observation, stacks: Sequence[tuple[Stack, list[Frame]]]) -> 
     sides = [f"{stack.what}{_at(frames)}" for stack, frames in stacks]
     if seen.kind == "data-race" and sides:
         return f"data race: {' against '.join(sides)}"
-    if seen.kind in (*_HEAP, "leak") and sides:
+    if seen.kind in (*HEAP, "leak") and sides:
         return f"{seen.name}: {', '.join(sides)}"
     return f"{seen.message}{_at(stacks[0][1]) if stacks else ''}"
 

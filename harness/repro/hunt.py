@@ -27,7 +27,7 @@ from harness.explore.supervisor import supervise
 from harness.explore.tracer import Tracer
 from harness.explore.units import Unit, Units, drawn
 from harness.model.bundle import REPRO
-from harness.model.finding import KINDS, Finding
+from harness.model.finding import HEAP, KINDS, Finding
 from harness.model.problem import Problem
 from harness.model.repro import Origin
 from harness.model.rng import Rng
@@ -42,6 +42,7 @@ from harness.stress.intents import recover
 from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 from harness.stress.request import MAX_SEED, OWN
+from harness.stress.result import number
 
 SECONDS = 60.0
 _SLICE_MS = 250  # for a scenario
@@ -128,7 +129,7 @@ def hunt_with(launch: Launch, request: HuntRequest, folder: Path | None, hunted:
 
 def again(request: HuntRequest, seed: int) -> str:
     """Return the command that hunts the same once more."""
-    words = ["racewash", "hunt", request.given, "--seconds", f"{request.seconds:g}", "--seed", str(seed)]
+    words = ["racewash", "hunt", request.given, "--seconds", number(request.seconds), "--seed", str(seed)]
     words += [word for path in request.patches for word in ("--patch", str(path))]
     return shlex.join(words)
 
@@ -137,8 +138,7 @@ def same_failure(hunted: Finding, seen: Finding) -> str:
     """Return by what a finding is the hunted one, empty when it is another."""
     if seen.fingerprint.startswith(hunted.fingerprint):
         return "fingerprint"
-    ours = {(place.file, place.function or place.line) for place in hunted.locations}
-    theirs = {(place.file, place.function or place.line) for place in seen.locations}
+    ours, theirs = _places(hunted), _places(seen)
     if hunted.kind not in KINDS:  # only its fingerprint is known
         return ""
     if seen.kind == hunted.kind and seen.invariant == hunted.invariant and (ours & theirs or not ours):
@@ -146,6 +146,12 @@ def same_failure(hunted: Finding, seen: Finding) -> str:
     if not ours and seen.kind in _ENDS.get(hunted.kind, ()):
         return f"kind: {seen.kind} may end as {hunted.kind}"
     return ""
+
+
+def _places(finding: Finding) -> set[tuple[str, str | int]]:
+    """Return where it happened. Who allocated and who freed the memory of a bad access may be many accesses' owners."""
+    judged = finding.locations[:1] if finding.kind in HEAP else finding.locations
+    return {(place.file, place.function or place.line) for place in judged}
 
 
 class _Hunter(Collector):

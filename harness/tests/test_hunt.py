@@ -81,6 +81,11 @@ def test_what_counts_as_the_same_failure() -> None:
     assert same_failure(hunted, replace(hunted, fingerprint="bb")) == "kind and place"
     assert same_failure(hunted, replace(hunted, fingerprint="bb", locations=(replace(place, function="other"),))) == ""
     assert same_failure(hunted, replace(hunted, fingerprint="bb", kind="leak")) == ""
+    owner = Location("native/core/mem_block.c", 5, "mb_alloc")
+    freed = replace(hunted, kind="use-after-free", fingerprint="bb", locations=(place, owner))
+    assert same_failure(freed, replace(freed, fingerprint="dd")) == "kind and place"
+    elsewhere = (replace(place, function="dl_remove"), owner)  # another access to memory of the same owner
+    assert same_failure(freed, replace(freed, fingerprint="dd", locations=elsewhere)) == ""
     died = Finding("crash", "", "map", "cc")
     assert same_failure(died, replace(hunted, kind="use-after-free")).startswith("kind")
     assert same_failure(died, replace(hunted, kind="leak")) == ""
