@@ -30,6 +30,7 @@ from harness.stress.request import check as check_run
 from harness.stress.run import run_with
 
 Files = Mapping[str, Mapping[str, bytes]]  # of bundles, by fingerprint
+Asked = tuple[str, ExploreRequest, int]  # what decides an exploration: the scenario's digest, the request, the seed
 
 
 def _nobody(_: str) -> None: ...
@@ -59,7 +60,7 @@ class Engine:
     """What a session's tests share: builds that are looked for once, and workers that have loaded them."""
 
     spare: Spare = field(default_factory=Spare)
-    failed: dict[str, Drawn] = field(default_factory=dict)  # of the test under way, by the scenario's digest
+    failed: dict[Asked, Drawn] = field(default_factory=dict)  # of the test under way
     _launches: dict[tuple[Path, ...], Launch] = field(default_factory=dict)
 
     def launch(self, patches: Sequence[Path] = ()) -> Launch:
@@ -82,19 +83,20 @@ class Engine:
         return result
 
     def explore_drawn(self, request: ExploreRequest, suite: Suite, digest: str, seed: int) -> Drawn:
-        """Explore a scenario that Hypothesis drew; while a test lasts, what failed once fails again at once.
+        """Explore a scenario that Hypothesis drew; while a test lasts, what failed fails at once if asked again.
 
         Its many runs go to no store: only what the test fails with in the end is kept, by `Drawn.keep`.
         """
-        if digest in self.failed:
-            return self.failed[digest]
+        asked = (digest, request, seed)
+        if asked in self.failed:
+            return self.failed[asked]
         with tempfile.TemporaryDirectory(prefix="racewash-drawn-") as folder:
             result = self.explore(replace(request, store=Path(folder)), (suite,), seed)
             files = {finding.fingerprint: _files(finding) for finding in result.findings}
         findings = [replace(finding, bundle=None) for finding in result.findings]
         drawn = Drawn(replace(result, findings=findings, request=request), files)
         if findings:
-            self.failed[digest] = drawn
+            self.failed[asked] = drawn
         return drawn
 
     def stress(self, request: RunRequest, suites: tuple[Suite, ...], seed: int) -> RunResult:

@@ -60,10 +60,12 @@ def replay_in(session: Session, item: pytest.Function) -> None:
 
 
 def _failure(session: Session, item: pytest.Function, result: ReplayResult) -> Found:
+    """What was recorded comes first, with its token; another finding has none, for the token would not show it."""
     given = session.replay if "/" not in session.replay else None
-    fingerprint = result.recorded.repro.fingerprint
-    ordered = sorted(result.findings, key=lambda finding: not finding.fingerprint.startswith(fingerprint))
-    findings = [replace(finding, token=given if place == 0 else None) for place, finding in enumerate(ordered)]
+    recorded = {finding for finding in result.findings
+                if finding.fingerprint.startswith(result.recorded.repro.fingerprint)}  # fmt: skip
+    ordered = sorted(result.findings, key=lambda finding: finding not in recorded)
+    findings = [replace(finding, token=given if finding in recorded else None) for finding in ordered]
     return found_of(f"a replay: {_told(result)}", findings, item.nodeid, _patches(item))
 
 

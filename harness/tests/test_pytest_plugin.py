@@ -7,18 +7,24 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 import racewash
+from harness.explore import ExploreRequest, ExploreResult
 from harness.explore.units import Units
 from harness.model.finding import Finding
 from harness.model.repro import Origin, Repro
-from harness.model.schedule import Schedule
+from harness.model.schedule import Options, Schedule
 from harness.model.token import token_of
+from harness.pytest_plugin.engine import Engine
 from harness.pytest_plugin.failure import Found, found_of
+from harness.pytest_plugin.replaying import _failure
 from harness.pytest_plugin.session import Budget, Session
 from harness.pytest_plugin.share import share
 from harness.tests.test_stress import launch as fake_launch
@@ -350,6 +356,26 @@ def test_hypothesis_draws_shrinks_and_remembers(pytester: pytest.Pytester) -> No
     session(pytester, only_remembered, "--racewash-seed=2").assert_outcomes(failed=1)
 
 
+def test_a_drawn_failure_is_remembered_for_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another strategy or seed may not show it: what it shows has to be seen."""
+    asked: list[tuple[str, int]] = []
+
+    def explore(_: Engine, request: ExploreRequest, suites: object, seed: int) -> ExploreResult:
+        asked.append((request.options.strategy, seed))
+        findings = [Finding("leak", "lost", "s", "f" * 12)] if asked[-1] == ("pct", 1) else []
+        return ExploreResult(request=request, seed=seed, findings=findings, **others)
+
+    given = ("request", "seed", "findings")
+    others: dict[str, Any] = {one.name: None for one in fields(ExploreResult) if one.name not in given}
+    monkeypatch.setattr(Engine, "explore", explore)
+    engine, suite = Engine(), racewash.find_suite("map")
+    ways = (("random", 1), ("pct", 1), ("pct", 1), ("random", 1), ("pct", 2))
+    requests = [(ExploreRequest(("s",), options=Options(strategy)), seed) for strategy, seed in ways]
+    found = [len(engine.explore_drawn(request, suite, "d", seed).result.findings) for request, seed in requests]
+    assert found == [0, 1, 1, 0, 0]
+    assert asked == [("random", 1), ("pct", 1), ("random", 1), ("pct", 2)]
+
+
 RACES = """
 import racewash
 from hypothesis import settings, strategies as st
@@ -412,6 +438,22 @@ def test_the_examples_of_the_documentation_pass(pytester: pytest.Pytester) -> No
 
 
 # ---- Text ----
+
+
+def test_a_replay_gives_the_token_to_what_was_recorded_alone() -> None:
+    """Another finding that it shows has none: replayed, the token would not be judged by it."""
+    recorded, other = (Finding("leak", "lost", "map", mark * 12) for mark in "ab")
+    item: Any = SimpleNamespace(nodeid="test_a.py::test_b", obj=SimpleNamespace(racewash=SimpleNamespace(options={})))
+
+    def told(*findings: Finding) -> list[tuple[str, str | None]]:
+        repro = SimpleNamespace(fingerprint="a" * 8, scheduled=True)
+        result: Any = SimpleNamespace(recorded=SimpleNamespace(repro=repro), findings=findings, seen=0, tries=3,
+                                      diverged=None, notes=())  # fmt: skip
+        failure = _failure(Session(1, Path(), replay="rw1.AAAA"), item, result)
+        return [(finding.fingerprint[0], finding.token) for finding in failure.findings]
+
+    assert told(other, recorded) == [("a", "rw1.AAAA"), ("b", None)]
+    assert told(other) == [("b", None)]
 
 
 def test_a_story_is_shown_where_the_bundle_has_one(tmp_path: Path) -> None:
