@@ -77,8 +77,9 @@ class RunStore:
 
 def new_run(root: Path, seed: int, intent: Mapping[str, Any] | None = None) -> RunStore:
     """Make a run's folder with its intent on disk. Raises Problem naming the store when it can't be written."""
-    me = psutil.Process()
-    record = {**(intent or {}), "seed": seed, "pid": me.pid, "started": me.create_time(), "host": socket.gethostname()}
+    boot, me = psutil.boot_time(), psutil.Process()
+    record = {**(intent or {}), "seed": seed, "pid": me.pid, "started": me.create_time(), "boot": boot,
+              "host": socket.gethostname()}  # fmt: skip
     with _telling(root):
         make_folder(root / RUNS)
         while True:
@@ -135,12 +136,17 @@ def mark_reported(folder: Path) -> None:
 
 
 def _alive(intent: Path) -> bool:
-    """True when the run's process may still be there; another machine's processes can't be looked up."""
+    """True when the run's process may still be there; another machine's processes can't be looked up.
+
+    When a process was started is measured from the boot: by a clock that is set meanwhile, both times move alike.
+    """
     try:
         record = msgspec.json.decode(intent.read_bytes())
         if record["host"] != socket.gethostname():
             return True
-        return bool(abs(psutil.Process(record["pid"]).create_time() - record["started"]) < 1)
+        boot = psutil.boot_time()
+        started = psutil.Process(record["pid"]).create_time() - boot
+        return bool(abs(started - (record["started"] - record.get("boot", boot))) < 1)
     except psutil.NoSuchProcess:
         return False
     except (OSError, KeyError, TypeError, msgspec.DecodeError, psutil.Error):

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.model.finding import Finding, Location
@@ -151,6 +152,29 @@ def test_a_run_whose_process_is_gone_is_told_once(tmp_path: Path) -> None:
 def test_a_process_of_another_machine_is_not_judged(tmp_path: Path) -> None:
     cut_off(tmp_path, host="elsewhere")
     assert unfinished(tmp_path) == []
+
+
+def test_a_clock_that_is_set_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the boot, from which psutil reckons when a process was started, is moved as the clock is."""
+    new_run(tmp_path, 1)
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    (proc / str(os.getpid())).symlink_to(f"/proc/{os.getpid()}")
+    boot = int(psutil.boot_time())
+    stat = Path("/proc/stat").read_text(encoding="utf-8").replace(f"btime {boot}", f"btime {boot + 3600}")
+    (proc / "stat").write_text(stat, encoding="utf-8")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(proc))
+    assert unfinished(tmp_path) == []
+
+
+def test_an_older_intent_names_no_boot(tmp_path: Path) -> None:
+    intent = new_run(tmp_path, 1).path / "intent.json"
+    older = json.loads(intent.read_bytes())
+    del older["boot"]
+    intent.write_text(json.dumps(older), encoding="utf-8")
+    assert unfinished(tmp_path) == []
+    intent.write_text(json.dumps({**older, "started": older["started"] - 60}), encoding="utf-8")
+    assert len(unfinished(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"host": 3}'])
