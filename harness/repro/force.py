@@ -22,6 +22,7 @@ from harness.oracle import observed
 from harness.stress.failure import RunFailed
 
 STRATEGY = "force"
+NOTHING = "0" * 12  # no finding's fingerprint: what a replay of an order shows that showed none is not that again
 _TRACED = 100_000
 
 
@@ -58,7 +59,7 @@ class Forced:
 
     def bundle(self) -> dict[str, bytes]:
         """Return the files of a bundle that `racewash replay` takes."""
-        fingerprint = self.findings[0].fingerprint if self.findings else ""
+        fingerprint = self.findings[0].fingerprint if self.findings else NOTHING
         schedule = Schedule(STRATEGY, 0, choices=self.choices)
         repro = Repro(None, self.scenario.digest, self.options, schedule, self.build.identity, fingerprint)
         return files_of(repro, self.scenario, self.build, self.trace_hash)[0]

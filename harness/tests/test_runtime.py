@@ -187,6 +187,17 @@ def test_a_bundle_of_a_forced_order_is_replayed(tmp_path: Path) -> None:
     assert result.trace == lost.trace
 
 
+def test_a_bundle_of_a_forced_order_that_showed_nothing_is_reproduced_by_nothing(tmp_path: Path) -> None:
+    """Here it shows something, as if the build that it was kept with had been another: that is something else."""
+    lost = force([to(0, "store"), to(1, count=0)], TORN)
+    kept = replace(lost, findings=(), build=replace(lost.build, identity="f" * 16))
+    for name, data in kept.bundle().items():
+        (tmp_path / name).write_bytes(data)
+    result = replay(ReplayRequest(str(tmp_path), times=2))
+    assert [finding.invariant for finding in result.findings] == ["A1"]
+    assert (result.seen, result.same_build) == (0, False)
+
+
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_token_is_replayed_in_fresh_processes(defect: str, tmp_path: Path) -> None:
     request = ExploreRequest((f"segments-{defect}",), executions=300, seed=SEED, store=tmp_path)
