@@ -66,11 +66,18 @@ void checker_look(void) {
     }
 }
 
+static bool may_go_on(void) {
+    return rt.check_waits && rt.checker->state == FIBER_READY;
+}
+
+void checker_alone(void) {
+    for (int32_t i = 0; may_go_on() && rt.ready_cnt == 0 && i < FINISH_TRIES; i++) {
+        interrupt();
+    }
+}
+
 void checker_finish(void) {
-    for (int32_t i = 0; rt.check_waits && i < FINISH_TRIES; i++) {
-        if (rt.checker->state != FIBER_READY) {
-            break;
-        }
+    for (int32_t i = 0; may_go_on() && i < FINISH_TRIES; i++) {
         interrupt();
     }
     if (rt.check_waits && rt.dead_cnt == 0) { /* it waits for a lock that nobody gives back any more */
@@ -80,5 +87,6 @@ void checker_finish(void) {
     if (rt.checker != NULL) {
         race_joined(rt.checker);
         rt.checker = NULL;
+        rt.check_waits = false;
     }
 }

@@ -163,7 +163,12 @@ rs_fiber *sched_next(bool can_go_on, bool yielded) {
         stall_resume_due();
     }
     while (rt.ready_cnt == 0) {
-        make_ready();
+        if (unlikely(rt.check_waits)) {
+            checker_alone();
+        }
+        if (rt.ready_cnt == 0) {
+            make_ready();
+        }
         can_go_on = can_go_on && rt.cur->state == FIBER_READY;
     }
     rs_fiber *next;
