@@ -2,18 +2,24 @@
  *
  * Source: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic guarantees of finding
  * bugs", ASPLOS 2010: a defect of depth d is found with probability at least 1 / (n k^(d-1)) in each execution of n threads
- * and k steps. Deviations: k is calibrated by one execution of the default order and counts points with a choice only; a
- * thread that yields or spins falls too (else the highest one could spin for ever); priorities of threads are drawn
- * when they are first seen.
+ * and k steps. The change points have priorities of their own, below all threads' first ones, in an order as random as
+ * theirs: not the order in which they come. Deviations: k is calibrated by one execution of the default order and counts points
+ * with a choice only; a thread that yields or spins falls too, below all others (else the highest one could spin for ever);
+ * priorities of threads are drawn when they are first seen.
  */
 #include "strategy.h"
 
 enum { DEPTH_MAX = 64 };
 
+typedef struct change {
+    uint64_t at;
+    int64_t priority; /* of the thread that runs then, from then on */
+} change;
+
 static struct {
     rs_rng rng;
     int32_t change_cnt, next_change;
-    uint64_t changes[DEPTH_MAX]; /* ascending */
+    change changes[DEPTH_MAX]; /* in the order of their points */
     int64_t lowest;
     int32_t seen;              /* threads below have a priority */
     int64_t priority[FIBER_MAX];
@@ -23,12 +29,12 @@ static void draw_changes(int32_t cnt, uint64_t steps) {
     pct.change_cnt = cnt;
     pct.next_change = 0;
     for (int32_t i = 0; i < cnt; i++) {
-        uint64_t at = 1 + rng_next(&pct.rng) % steps;
+        change drawn = {.at = 1 + rng_next(&pct.rng) % steps, .priority = -i - 1}; /* the order of drawing is random */
         int32_t j = i;
-        for (; j > 0 && pct.changes[j - 1] > at; j--) {
+        for (; j > 0 && pct.changes[j - 1].at > drawn.at; j--) {
             pct.changes[j] = pct.changes[j - 1];
         }
-        pct.changes[j] = at;
+        pct.changes[j] = drawn;
     }
 }
 
@@ -37,7 +43,7 @@ static bool begin(uint64_t seed) {
     int32_t depth = rs_settings.depth > 0 ? rs_settings.depth : 3;
     depth = depth <= DEPTH_MAX ? depth : DEPTH_MAX;
     draw_changes(depth - 1, calibration.steps > 0 ? (uint64_t)calibration.steps : 1);
-    pct.lowest = 0;
+    pct.lowest = -DEPTH_MAX;
     pct.seen = 0;
     return true;
 }
@@ -49,16 +55,15 @@ static int32_t choose(const rs_view *view, int64_t *fuel) {
     if (view->yielded) {
         pct.priority[view->current] = --pct.lowest;
     }
-    while (pct.next_change < pct.change_cnt && rt.decisions >= pct.changes[pct.next_change]) {
-        pct.priority[view->current] = --pct.lowest;
-        pct.next_change++;
+    while (pct.next_change < pct.change_cnt && rt.decisions >= pct.changes[pct.next_change].at) {
+        pct.priority[view->current] = pct.changes[pct.next_change++].priority;
     }
     int32_t best = view->ready[0];
     for (int32_t i = 1; i < view->ready_cnt; i++) {
         int32_t tid = view->ready[i];
         best = pct.priority[tid] > pct.priority[best] ? tid : best;
     }
-    *fuel = pct.next_change < pct.change_cnt ? (int64_t)(pct.changes[pct.next_change] - rt.decisions) : INT32_MAX;
+    *fuel = pct.next_change < pct.change_cnt ? (int64_t)(pct.changes[pct.next_change].at - rt.decisions) : INT32_MAX;
     return best;
 }
 
