@@ -20,7 +20,8 @@
  * gives way. Two operations conflict when they are in the same 8 bytes and one writes; locks write; waiting for
  * conditions and signalling conflicts with all. Draws (whom to wake) are tried exhaustively. Fresh memory's addresses, time,
  * and plain accesses (a data race is a finding, its outcomes are not tried without RS_PLAIN_POINTS) are left out of
- * account; so is how long a thread that was found spinning is put back. Up to 64 threads.
+ * account; so is how long a thread that was found spinning is put back. Where an execution passes the step bound, orders
+ * are left out: the search goes on, but is not exhausted any more. Up to 64 threads.
  *
  * "dfs-plain" is the same search without the three rules; it is there for tests.
  */
@@ -243,6 +244,9 @@ static uint32_t draw(uint32_t kind, uint32_t cnt) {
 }
 
 void dfs_event(const rs_fiber *f) {
+    if (unlikely(rt.fair) && rt.ready_cnt > 1 && !dfs.straight) {
+        dfs.complete = false; /* beyond the step bound the scheduler chooses itself */
+    }
     if (rt.live_cnt < 2 || dfs.plain || dfs.straight || f->tid >= DFS_THREADS) {
         return;
     }
