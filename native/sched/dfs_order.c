@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "heap.h"
 #include "strategy_dfs.h"
 
 enum { GRANULE_BITS = 3, OBJECT_BITS = 16, OBJECTS = 1 << OBJECT_BITS, STATE_BITS = 24, STATES = 1 << STATE_BITS };
+enum { FREED_MAX = 1 << 16 }; /* to free more bytes at once conflicts with everything: the shorter way */
 
 typedef struct object {
     uintptr_t granule;         /* + 1; 0: free */
@@ -19,10 +21,10 @@ typedef struct object {
     uint32_t execution;
 } object;
 
-typedef struct sleeper {
-    uintptr_t addr;
-    uint32_t kind;
-} sleeper;
+typedef struct reach { /* what an operation conflicts with */
+    uintptr_t first, last; /* granules + 1; 0: no memory */
+    bool writes, all;
+} reach;
 
 static struct {
     object *objects;
@@ -31,7 +33,7 @@ static struct {
     int64_t state_cnt, object_cnt;
     uint64_t sum, world; /* world: of the last operation that conflicts with all others */
     uint64_t threads[DFS_THREADS]; /* hash of each one's last operation */
-    sleeper asleep[DFS_THREADS];
+    reach asleep[DFS_THREADS]; /* of their pending operations */
     uint64_t sleepers;
     uint32_t execution;
     bool learnt;
@@ -91,12 +93,27 @@ static bool conflicts_with_all(uint32_t kind) {
     return kind == RS_P_WAIT || kind == RS_P_SIGNAL || (kind == RS_P_THREAD && rt.target == NULL);
 }
 
-static object *object_at(uintptr_t addr) {
-    uintptr_t granule = (addr >> GRANULE_BITS) + 1;
+/* To free an object conflicts with whoever uses any of it. */
+static reach reach_of(const rs_fiber *f) {
+    uint64_t bytes = f->kind == RS_P_FREE ? heap_size((const void *)f->addr) : 0;
+    uintptr_t last = f->addr + (bytes > 0 ? bytes - 1 : 0);
+    return (reach){.first = f->addr == 0 ? 0 : (f->addr >> GRANULE_BITS) + 1,
+                   .last = f->addr == 0 ? 0 : (last >> GRANULE_BITS) + 1,
+                   .writes = point_writes(f->kind),
+                   .all = conflicts_with_all(f->kind) || bytes > FREED_MAX};
+}
+
+static bool meet(const reach *a, const reach *b) {
+    bool same = a->first != 0 && a->first <= b->last && b->first <= a->last;
+    return a->all || b->all || (same && (a->writes || b->writes));
+}
+
+/* NULL: nobody has used it, or (fresh) there is no room for it. */
+static object *object_at(uintptr_t granule, bool fresh) {
     uint64_t i = (uint64_t)granule * UINT64_C(0x9E3779B97F4A7C15) >> (64 - OBJECT_BITS);
     while (order.objects[i].granule != granule) {
         if (order.objects[i].granule == 0) {
-            if (order.object_cnt >= OBJECTS / 2) {
+            if (!fresh || order.object_cnt >= OBJECTS / 2) {
                 return NULL;
             }
             order.object_cnt++;
@@ -122,37 +139,43 @@ static void learn(object *o, int32_t tid, bool writes) {
     }
 }
 
-static void wake_sleepers(uintptr_t addr, bool writes, bool all) {
+static void wake_sleepers(const reach *done) {
     for (uint64_t left = order.sleepers; left != 0; left &= left - 1) {
         int32_t tid = __builtin_ctzll(left);
-        const sleeper *s = &order.asleep[tid];
-        bool meet = addr != 0 && s->addr >> GRANULE_BITS == addr >> GRANULE_BITS && (writes || point_writes(s->kind));
-        if (meet || all || conflicts_with_all(s->kind)) {
+        if (meet(done, &order.asleep[tid])) {
             order.sleepers &= ~(UINT64_C(1) << tid);
         }
     }
 }
 
+/* The operation's hash, of what it was and of what at this place must come before it. */
+static uint64_t done_at(object *o, uint64_t hash, int32_t tid, bool writes) {
+    learn(o, tid, writes);
+    if (writes) {
+        hash = o->write = mix(hash, mix(o->write, o->reads));
+        o->reads = 0;
+    } else {
+        hash = mix(hash, o->write);
+        o->reads += mix(hash, 1);
+    }
+    return hash;
+}
+
 bool order_operation(const rs_fiber *f) {
-    bool writes = point_writes(f->kind), all = conflicts_with_all(f->kind);
+    reach r = reach_of(f);
     uint64_t hash = mix(order.threads[f->tid] + (uint64_t)f->tid + 1, mix(order.world, f->kind));
-    if (all) {
+    if (r.all) {
         hash = order.world = mix(hash, order.sum);
-    } else if (f->addr != 0) {
-        object *o = object_at(f->addr);
-        if (o == NULL) {
+    }
+    for (uintptr_t granule = r.first; !r.all && granule != 0 && granule <= r.last; granule++) {
+        object *o = object_at(granule, granule == r.first);
+        if (o != NULL) { /* what nobody has used is in no order with its being freed */
+            hash = done_at(o, hash, f->tid, r.writes);
+        } else if (granule == r.first) {
             return false;
         }
-        learn(o, f->tid, writes);
-        if (writes) {
-            hash = o->write = mix(hash, mix(o->write, o->reads));
-            o->reads = 0;
-        } else {
-            hash = mix(hash, o->write);
-            o->reads += mix(hash, 1);
-        }
     }
-    wake_sleepers(f->addr, writes, all);
+    wake_sleepers(&r);
     order.threads[f->tid] = hash;
     order.sum += mix(hash, 2);
     return true;
@@ -170,12 +193,17 @@ bool order_has_learnt(void) {
 }
 
 bool order_conflicts(const rs_fiber *f) {
-    if (f->addr == 0 || conflicts_with_all(f->kind)) {
-        return conflicts_with_all(f->kind);
+    reach r = reach_of(f);
+    uint64_t others = 0;
+    for (uintptr_t granule = r.first; !r.all && granule != 0 && granule <= r.last; granule++) {
+        const object *o = object_at(granule, granule == r.first);
+        if (o != NULL) {
+            others |= o->writers | (r.writes ? o->readers : 0);
+        } else if (granule == r.first) {
+            return true; /* the search has no room any more */
+        }
     }
-    const object *o = object_at(f->addr);
-    uint64_t others = o == NULL ? ~UINT64_C(0) : o->writers | (point_writes(f->kind) ? o->readers : 0);
-    return (others & ~(UINT64_C(1) << f->tid)) != 0;
+    return r.all || (others & ~(UINT64_C(1) << f->tid)) != 0;
 }
 
 /* ---- Sleep ---- */
@@ -185,8 +213,7 @@ uint64_t order_sleepers(void) {
 }
 
 void order_put_to_sleep(int32_t tid) {
-    const rs_fiber *f = rt.fibers[tid];
-    order.asleep[tid] = (sleeper){.addr = f->addr, .kind = f->kind};
+    order.asleep[tid] = reach_of(rt.fibers[tid]);
     order.sleepers |= UINT64_C(1) << tid;
 }
 

@@ -17,11 +17,12 @@
  *
  * So "exhausted" means: every order of conflicting operations that has an execution within the bound has been made, to
  * its end or to where it joins another. Not to give way when yielding counts as a preemption; without a bound, who yields
- * gives way. Two operations conflict when they are in the same 8 bytes and one writes; locks write; waiting for
- * conditions and signalling conflicts with all. Draws (whom to wake) are tried exhaustively. Fresh memory's addresses, time,
- * and plain accesses (a data race is a finding, its outcomes are not tried without RS_PLAIN_POINTS) are left out of
- * account; so is how long a thread that was found spinning is put back. Where an execution passes the step bound, orders
- * are left out: the search goes on, but is not exhausted any more. Up to 64 threads.
+ * gives way. Two operations conflict when they are in the same 8 bytes and one writes; locks write; freeing writes the
+ * whole object; waiting for conditions and signalling conflicts with all. Draws (whom to wake) are tried exhaustively.
+ * Fresh memory's addresses, time, and plain accesses (a data race is a finding, its outcomes are not tried without
+ * RS_PLAIN_POINTS) are left out of account; so is how long a thread that was found spinning is put back. Where an
+ * execution passes the step bound, orders are left out: the search goes on, but is not exhausted any more. Up to 64
+ * threads.
  *
  * "dfs-plain" is the same search without the three rules; it is there for tests.
  */
