@@ -121,7 +121,7 @@ void sched_begin(void) {
     rt.stalled_cnt = rt.dead_cnt = 0;
     rt.wait_seq = 0;
     rt.spin_rounds = 0;
-    rt.chance = 0;
+    rt.spin_reads = 0;
     rt.checker = NULL;
     rt.check_waits = false;
     rt.decisions = rt.switches = rt.preemptions = 0;

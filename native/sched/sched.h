@@ -138,6 +138,7 @@ typedef struct rs_runtime {
     uint64_t chance; /* state of what rand() and the like give */
     uint64_t clock_reads, clock_alone, clock_switches; /* readings: all, and in a row by one thread */
     uint32_t spin_rounds;
+    uint64_t spin_reads; /* clock_reads at the last of them */
     uint64_t bound, check_at;
     bool check_waits;  /* a check that had to wait goes on at the next point */
     rs_fiber *checker; /* judges instant invariants; NULL: not in this execution, or not yet */

@@ -4,7 +4,8 @@
  * anchor's address gives the anchor's value again is a repetition. After some of them the thread is put back until
  * anybody writes. That is a guess (a scan that re-reads a counter looks the same), so nothing is concluded from it: after
  * some time they go on anyhow, and when nobody but spinners is left all of them do. Only when that has happened many
- * times in a row, with no write in between and no deadline to wait for, is it called a livelock.
+ * times in a row, with no write in between, no deadline to wait for and no reading of a clock, is it called a livelock:
+ * whoever reads one may wait for a time, which each reading brings nearer.
  */
 #include "finding.h"
 #include "sched_private.h"
@@ -38,6 +39,10 @@ void spin_loaded(uintptr_t addr, uint64_t value) {
 }
 
 bool spin_all(void) {
+    if (rt.clock_reads != rt.spin_reads) {
+        rt.spin_reads = rt.clock_reads;
+        rt.spin_rounds = 0;
+    }
     if (++rt.spin_rounds > SPIN_ROUNDS) {
         finding_livelock("every thread that can run spins: it reads the same values again and again");
         return false;
