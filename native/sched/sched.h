@@ -93,6 +93,7 @@ typedef struct rs_fiber {
     int32_t key_cnt;  /* used of keys */
     void *keys[64];   /* pthread keys */
     void *resume;     /* where its last words go when it ends by pthread_exit: a jmp_buf */
+    uint64_t chance;  /* state of what rand() and the like give */
     int64_t ops;      /* operations of its program that have ended */
     uint64_t points;  /* passed in all; only kept exact at switches */
     int32_t depth;    /* of calls */
@@ -135,7 +136,6 @@ typedef struct rs_runtime {
     uint64_t stall_until; /* step at which the next stopped thread goes on */
     int32_t stalled_cnt, dead_cnt;
     uint64_t next_deadline, clock_ns, clock_step;
-    uint64_t chance; /* state of what rand() and the like give */
     uint64_t clock_reads, clock_alone, clock_switches; /* readings: all, and in a row by one thread */
     uint32_t spin_rounds;
     uint64_t spin_reads; /* clock_reads at the last of them */

@@ -136,6 +136,7 @@ static rs_fiber *spawn(void *(*start)(void *), void *arg) {
     f->depth = 0;
     f->resume = NULL;
     f->key_cnt = 0;
+    f->chance = (uint64_t)tid << 32;
     f->state = FIBER_READY;
     fiber_prepare(f, thread_main);
     race_thread_begins(f);

@@ -2,10 +2,10 @@
  *
  * Source: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic guarantees of finding
  * bugs", ASPLOS 2010: a defect of depth d is found with probability at least 1 / (n k^(d-1)) in each execution of n threads
- * and k steps. The change points have priorities of their own, below all threads' first ones, in an order as random as
- * theirs: not the order in which they come. Deviations: k is calibrated by one execution of the default order and counts points
- * with a choice only; a thread that yields or spins falls too, below all others (else the highest one could spin for ever);
- * priorities of threads are drawn when they are first seen.
+ * and k steps. Each change point has a priority of its own, below all threads' first ones; which of them is the higher
+ * does not depend on which comes first. Deviations: k is calibrated by one execution of the default order and counts points
+ * with a choice only; a thread that yields or spins falls too, below all others (else the highest one could spin for
+ * ever); priorities of threads are drawn when they are first seen.
  */
 #include "strategy.h"
 

@@ -148,12 +148,13 @@ void SHIM(thrd_yield)(void) {
     (void)SHIM(sched_yield)();
 }
 
-/* ---- Chance: one stream, the same in every execution, so that a choice list alone repeats it ---- */
+/* ---- Chance: a stream for each thread, the same in every execution, so that a choice list alone repeats it. One that
+ * threads shared would let what a thread draws depend on others' drawing, which is no point ---- */
 
 static uint64_t chance(void) {
-    rs_rng r = {.s = rt.chance};
+    rs_rng r = {.s = rt.cur->chance};
     uint64_t value = rng_next(&r);
-    rt.chance = r.s;
+    rt.cur->chance = r.s;
     return value;
 }
 
