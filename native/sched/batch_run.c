@@ -51,10 +51,13 @@ static bool run_again(batch *b, uint64_t seed, uint32_t extra_mode) {
     race_wipe();
     rs_choice *list = choice_copy();
     const rs_strategy *made_by = rt.strategy;
+    void (*observer)(const rs_fiber *) = rt.observer; /* has seen all of it */
+    rt.observer = NULL;
     replay_set(list, choices.cnt, false);
     strategy_replay.begin(seed);
     run_once(&strategy_replay, seed, extra_mode);
     rt.strategy = made_by;
+    rt.observer = observer;
     return true;
 }
 
