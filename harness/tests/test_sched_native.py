@@ -59,6 +59,17 @@ def test_pthread_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
     assert runs[0].stderr == runs[1].stderr  # the trace hash is in it
 
 
+def test_a_process_ends_with_its_last_thread(build: Build, tmp_path: Path) -> None:
+    program = linked(build, tmp_path, find_compiler().command, TESTS / "main_leaves.c", "-Wl,--wrap=main")
+    run = call(str(program), env={"RACEWASH_SCHED": "random 100 1"})
+    assert run.returncode == 1, run.stderr
+    finding, *others = [line for line in run.stderr.splitlines() if "first seed" in line]
+    assert "assertion failed" in finding
+    assert "ended != 2" in finding
+    assert "101 executions" in finding  # and the one that calibrates
+    assert others == []
+
+
 def test_cxx17_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
     compiler = shutil.which("g++" if find_compiler().family == "gcc" else "clang++")
     if compiler is None:

@@ -217,3 +217,10 @@ void *execute_program(void *arg) {
     tally.whole = rt.live_cnt == 1; /* what a thread that still runs holds is no leak */
     return NULL;
 }
+
+void execute_program_left(void) {
+    if (rt.target == NULL) {
+        process_run_at_exit();
+        tally.whole = true;
+    }
+}

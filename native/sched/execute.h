@@ -16,6 +16,8 @@ const char *execute_fault(const rw_target *target, const rw_plan *plan);
 void *execute_plan(void *arg);
 /* The same of a whole program: its main is the first thread. */
 void *execute_program(void *arg);
+/* Its last thread ends, and main has left before. */
+void execute_program_left(void);
 void execute_set_program(int (*main_function)(int, char **), int argc, char **argv);
 
 #endif

@@ -1,5 +1,6 @@
 /* Waiting, waking, yielding; threads' beginnings and ends. Who runs instead is sched_next.c's business. */
 #include "checker.h"
+#include "execute.h"
 #include "race.h"
 #include "sched_private.h"
 #include "shim.h"
@@ -113,6 +114,9 @@ static void thread_main(void) {
     rs_fiber *f = rt.cur;
     void *result = f->start(f->arg);
     thread_run_destructors();
+    if (f->tid == 0) { /* who returns from main ends the others too; who leaves it by pthread_exit doesn't */
+        sched_end();
+    }
     sched_thread_ended(result);
 }
 
@@ -132,11 +136,11 @@ static rs_fiber *spawn(void *(*start)(void *), void *arg) {
     f->last_write = rs_step();
     f->kind = RS_P_THREAD;
     f->addr = 0;
+    f->chance = (uint64_t)tid << 32;
     f->ops = 0;
     f->depth = 0;
     f->resume = NULL;
     f->key_cnt = 0;
-    f->chance = (uint64_t)tid << 32;
     f->state = FIBER_READY;
     fiber_prepare(f, thread_main);
     race_thread_begins(f);
@@ -163,7 +167,8 @@ rs_fiber *sched_spawn_apart(void *(*start)(void *), void *arg) {
 void sched_thread_ended(void *result) {
     rs_fiber *f = rt.cur;
     f->result = result;
-    if (f->tid == 0) {
+    if (rt.live_cnt == 1) {
+        execute_program_left();
         sched_end();
     }
     rs_wrote();
