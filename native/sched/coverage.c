@@ -10,7 +10,7 @@
 enum { WRITERS = 1 << 12, PAIR_BITS = 1 << 18 };
 
 typedef struct writer {
-    uintptr_t addr;
+    uint64_t place;
     uint32_t execution, pc;
     int32_t tid;
 } writer;
@@ -56,13 +56,14 @@ static void add_pair(uint32_t from, uint32_t to, bool other) {
 }
 
 void coverage_access(uintptr_t addr, bool reads, bool writes, uintptr_t pc) {
-    writer *w = &cover.writers[mixed(addr >> 2) % WRITERS];
+    uint64_t place = rs_place(addr);
+    writer *w = &cover.writers[mixed(place >> 2) % WRITERS];
     uint32_t here = (uint32_t)rs_normal(pc);
-    bool known = w->addr == addr && w->execution == cover.execution;
+    bool known = w->place == place && w->execution == cover.execution;
     if (reads) {
         add_pair(known ? w->pc : 0, here, known && w->tid != rt.cur->tid);
     }
     if (writes) {
-        *w = (writer){.addr = addr, .execution = cover.execution, .pc = here, .tid = rt.cur->tid};
+        *w = (writer){.place = place, .execution = cover.execution, .pc = here, .tid = rt.cur->tid};
     }
 }

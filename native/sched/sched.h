@@ -165,9 +165,21 @@ static inline uint64_t rs_step(void) {
     return rt.step_end - (uint64_t)rt.fuel;
 }
 
-/* Addresses in the library differ between processes, those in the arena don't. */
+/* state.c, for addresses outside of the library (and above the arena) */
+uint64_t rs_normal_outside(uintptr_t a);
+uint64_t rs_place_outside(uintptr_t a);
+
+/* Addresses in the library and in its thread-local block differ between processes, those in the arena don't. */
 static inline uint64_t rs_normal(uintptr_t a) {
-    return a - rt.module_lo < rt.module_bytes ? a - rt.module_lo : a;
+    return a - rt.module_lo < rt.module_bytes ? a - rt.module_lo : rs_normal_outside(a);
+}
+
+/* What choices and hashes may depend on: the same in every process, wherever the address lies. Nothing that is placed at
+ * random lies below the arena. */
+static inline uint64_t rs_place(uintptr_t a) {
+    return likely(a < ARENA_BASE + ARENA_BYTES)         ? a
+           : likely(a - rt.module_lo < rt.module_bytes) ? a - rt.module_lo
+                                                        : rs_place_outside(a);
 }
 
 /* One to one in either argument, so that one difference is never lost; batches compare all 64 bits. */
@@ -177,7 +189,7 @@ static inline void rs_mix(uint64_t word) {
 
 static inline void rs_count_point(uint32_t kind, uintptr_t addr) {
     rt.points[kind]++;
-    rs_mix((rs_normal(addr) << 5) + kind);
+    rs_mix((rs_place(addr) << 5) + kind);
     rt.fuel--;
 }
 

@@ -13,6 +13,7 @@
 #include "state.h"
 
 enum { RANGES = 8, DIRECT = 16 << 10, PIECE = 1 << 10 };
+static const uint64_t THREAD_LOCALS = UINT64_C(0x544C53000000); /* where the block seems to lie; "TLS" */
 
 typedef struct range {
     char *at, *saved;
@@ -88,6 +89,17 @@ static int is_ours(struct dl_phdr_info *info, size_t bytes, void *arg) {
         }
     }
     return 0;
+}
+
+uint64_t rs_normal_outside(uintptr_t a) {
+    uint64_t off = a - (uintptr_t)state_tls.block;
+    return off < state_tls.bytes ? THREAD_LOCALS + off : a;
+}
+
+/* The system's own memory is one place. */
+uint64_t rs_place_outside(uintptr_t a) {
+    uint64_t normal = rs_normal_outside(a);
+    return normal != a ? normal : 0;
 }
 
 bool state_find(void) {

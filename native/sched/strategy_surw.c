@@ -19,7 +19,7 @@ static struct {
 } surw RS_STATE;
 
 int32_t surw_class(uintptr_t addr) {
-    return (int32_t)((rs_normal(addr) >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 60);
+    return (int32_t)((rs_place(addr) >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 60);
 }
 
 static bool shared(int32_t class) {

@@ -25,6 +25,7 @@ static pthread_spinlock_t spin;
 static sem_t turns;
 static int counted, initialised, plain, spun, destroyed;
 static _Thread_local int mine;
+static _Thread_local atomic_int own_steps; /* whose address is another one in each process */
 static atomic_int ended;
 static mtx_t c11_mutex;
 static cnd_t c11_changed;
@@ -47,6 +48,7 @@ static void *worker(void *arg) {
     pthread_once(&once, initialise);
     pthread_setspecific(key, strdup("of this thread"));
     mine = self;
+    atomic_fetch_add(&own_steps, 1);
     errno = self + 1000;
     sem_wait(&turns);
     pthread_mutex_lock(&mutex);
@@ -143,6 +145,7 @@ int main(void) {
     }
     use_c11();
     use_timeouts();
+    assert(own_steps == 0);
     assert(ended == THREADS - 1 && initialised == 1 && destroyed == THREADS && plain == THREADS && spun == THREADS);
     return 0;
 }
