@@ -30,6 +30,7 @@ static const rw_op_desc ops[LIT_OPS] = {
     [LIT_TRY] = {"try", "the same if the mutex is free", 2, {"variable", "value"}},
     [LIT_YIELD] = {"yield", "give way", 0, {NULL}},
     [LIT_WAIT] = {"wait", "wait for the condition unless the variable under mutex 0 is set", 0, {NULL}},
+    [LIT_RANDOM] = {"random", "remember a random number", 0, {NULL}},
     [LIT_WAKE] = {"wake", "set the variable under mutex 0 and signal the condition", 0, {NULL}},
 };
 
@@ -101,6 +102,9 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
             change(thread, variable, value);
             pthread_mutex_unlock(&core->mutex[variable]);
         }
+        break;
+    case LIT_RANDOM:
+        remember(thread, rand());
         break;
     case LIT_WAIT:
         wait_for_it(core, thread);

@@ -10,7 +10,7 @@
 
 #include "../../atomics.h"
 
-enum { QUEUE = 16 };
+enum { QUEUE = 16, SPAWNED = 8 };
 
 struct rw_core {
     pthread_mutex_t a, b;
@@ -23,6 +23,8 @@ struct rw_core {
     int payload;
     int queued, deepest; /* under a */
     char *shared;
+    _Atomic(int) come;
+    int in_place;
     int64_t violations;
 };
 
@@ -61,8 +63,7 @@ static rw_core *create(const rw_param *params, int32_t n, int64_t shared_bytes, 
     pthread_mutex_init(&core->a, NULL);
     pthread_mutex_init(&core->b, NULL);
     pthread_cond_init(&core->changed, NULL);
-    core->shared = malloc(8);
-    core->shared[0] = 1;
+    core->shared = calloc(1, 16);
     return core;
 }
 
@@ -129,12 +130,13 @@ static void queue(rw_core *core, int by) {
     pthread_mutex_unlock(&core->a);
 }
 
-static void read_clock_until(int64_t ns) {
+static void read_clock_until(int64_t ns, _Atomic(int) *flag) {
     struct timespec began, now;
     clock_gettime(CLOCK_MONOTONIC, &began);
     do {
         clock_gettime(CLOCK_MONOTONIC, &now);
-    } while ((now.tv_sec - began.tv_sec) * INT64_C(1000000000) + now.tv_nsec - began.tv_nsec < ns);
+    } while ((flag == NULL || at_load(flag, acquire) == 0) &&
+             (now.tv_sec - began.tv_sec) * INT64_C(1000000000) + now.tv_nsec - began.tv_nsec < ns);
 }
 
 static void misuse_locks(rw_core *core, int32_t code) {
@@ -152,6 +154,25 @@ static void misuse_locks(rw_core *core, int32_t code) {
         memset(&local, 0xBE, sizeof local);
         pthread_mutex_lock(opaque(&local));
     }
+}
+
+static void *nothing(void *arg) {
+    return arg;
+}
+
+static void spawn(void) {
+    pthread_t threads[SPAWNED];
+    for (int i = 0; i < SPAWNED; i++) {
+        pthread_create(&threads[i], NULL, nothing, NULL);
+    }
+    for (int i = 0; i < SPAWNED; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static void lock_one(pthread_mutex_t *mutex) {
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
 }
 
 static int64_t run(rw_thread *thread, const rw_op *op) {
@@ -253,17 +274,29 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
         nanosleep(&(struct timespec){.tv_sec = op->arg[0]}, NULL);
         break;
     case MIS_READ_CLOCK_UNTIL:
-        read_clock_until(op->arg[0]);
+        read_clock_until(op->arg[0], NULL);
         break;
     case MIS_RANDOM_BRANCH:
         if (rand() % 2 == 0) {
             at_add(&core->flag, 2, relaxed);
         }
         break;
+    case MIS_LOCK_ONE:
+        lock_one(op->arg[0] == 0 ? &core->a : &core->b);
+        break;
+    case MIS_COME:
+        core->in_place += at_add(&core->come, 1, relaxed) == op->arg[0];
+        break;
+    case MIS_POLL_UNTIL:
+        read_clock_until(op->arg[0], &core->flag);
+        break;
+    case MIS_SPAWN:
+        spawn();
+        break;
     case MIS_FREED_UNDER: {
-        char *p = __atomic_load_n(&core->shared, __ATOMIC_ACQUIRE);
+        volatile char *p = __atomic_load_n(&core->shared, __ATOMIC_ACQUIRE);
         if (p != NULL) {
-            *(volatile char *)p = 3;
+            p[op->arg[0]] = 3;
         }
         break;
     }
@@ -274,8 +307,12 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
 }
 
 static int64_t check(rw_core *core, int32_t when) {
+    if ((when & RW_INSTANT) != 0) {
+        lock_both(&core->a, &core->b);
+    }
     if ((when & RW_QUIESCENT) != 0) {
         core->violations += core->deepest >= 10;
+        core->violations += core->in_place > 0 && core->in_place == at_load(&core->come, relaxed);
     }
     return core->violations;
 }
@@ -290,7 +327,10 @@ static int32_t violations(rw_core *core, rw_violation *out, int32_t max) {
     if (core->violations == 0 || max < 1) {
         return 0;
     }
-    *out = (rw_violation){.id = "M1", .text = "ten were queued, or a payload was missing", .line = 1, .thread = -1};
+    *out = (rw_violation){.id = "M1",
+                          .text = "ten were queued, a payload was missing, or all came in their places",
+                          .line = 1,
+                          .thread = -1};
     return 1;
 }
 

@@ -38,13 +38,18 @@ enum {
     MIS_SLEEP,
     MIS_READ_CLOCK_UNTIL, /* arg: nanoseconds */
     MIS_RANDOM_BRANCH,
-    MIS_FREED_UNDER,      /* reads what another thread may have freed */
+    MIS_FREED_UNDER,      /* writes what another thread may have freed; arg: which byte */
     MIS_FREE_SHARED,
     MIS_UNINITIALISED,
     MIS_LIBRARY_COPY,     /* strcpy beyond the end */
+    MIS_LOCK_ONE,         /* arg: which */
+    MIS_COME,             /* arg: the place at which it is to come, among all of these */
+    MIS_POLL_UNTIL,       /* arg: nanoseconds, waiting for the flag so long */
+    MIS_SPAWN,            /* more threads of its own than the race detector has room for at first */
     MIS_OPS
 };
 
+/* Its instant check takes the mutex a, and b inside of it. */
 const rw_target *misuse_target(void);
 /* Its first instruction writes to *p. MIS_SEGV calls it with nothing. */
 void misuse_write(int *p);

@@ -174,12 +174,28 @@ static void test_conditions(void **state) {
     }
 }
 
+/* What a thread draws does not depend on when others draw, as the search takes it. */
+static void test_random_numbers(void **state) {
+    (void)state;
+    static litmus p;
+    int64_t reduced = 0, plain = 0;
+    memset(&p, 0, sizeof p);
+    for (int thread = 0; thread < 3; thread++) {
+        add_op(&p, thread, LIT_LOAD, 0, 0);
+        add_op(&p, thread, LIT_RANDOM, 0, 0);
+    }
+    for (int32_t bound = UNBOUNDED; bound <= 2; bound++) {
+        compare(&p, bound, &reduced, &plain);
+    }
+}
+
 int main(void) {
     states = mmap(NULL, sizeof *states, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_programs),
         cmocka_unit_test(test_programs_that_yield),
         cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_random_numbers),
     };
     return states == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

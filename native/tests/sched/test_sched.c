@@ -254,6 +254,18 @@ static void test_time_is_virtual(void **state) {
     assert_true(result.nanoseconds < INT64_C(10000000000));
 }
 
+/* Whoever polls with a time-out is no spinner, however long that is. */
+static void test_polling_ends(void **state) {
+    (void)state;
+    static plan_of p;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_POLL_UNTIL, INT64_C(600000000000));
+    add_op(&p, 1, MIS_POLL_UNTIL, INT64_C(600000000000));
+    rs_result result = run_misuse(&p, options_of("portfolio", 100, 0));
+    expect_silence(result);
+    assert_int_equal(result.bounded, 0);
+}
+
 /* A queue must be able to hold ten: walks that are too even never get there. */
 static void test_deep_states_are_reached(void **state) {
     (void)state;
@@ -276,6 +288,50 @@ static void test_many_threads(void **state) {
     rs_result result = run_misuse(&p, options_of("portfolio", 40, RS_RACES));
     expect_silence(result);
     assert_int_equal(result.thread_max, 65);
+}
+
+/* Depth 3: A{0, 4}, B{1, 3}, C{2} and A{0, 3}, B{1, 4}, C{2} need two changes, each in another order of priorities. */
+static void test_priorities_change_in_any_order(void **state) {
+    (void)state;
+    for (int64_t last = 3; last <= 4; last++) {
+        static plan_of p;
+        memset(&p, 0, sizeof p);
+        add_op(&p, 0, MIS_COME, 0);
+        add_op(&p, 0, MIS_COME, last);
+        add_op(&p, 1, MIS_COME, 1);
+        add_op(&p, 1, MIS_COME, 7 - last);
+        add_op(&p, 2, MIS_COME, 2);
+        rs_options options = options_of("pct", 5000, RS_ATTACHED);
+        options.depth = 3;
+        expect_kind(run_misuse(&p, options), RS_F_INVARIANT);
+    }
+}
+
+/* What the race detector does again because its room was too small is not measured twice. */
+static void test_room_is_no_matter_of_calibration(void **state) {
+    (void)state;
+    static plan_of p;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_SPAWN, 0);
+    rs_result small = run_misuse(&p, options_of("pct", 10, RS_RACES));
+    expect_silence(small);
+    assert_true(small.thread_max > 8);
+    int64_t steps = small.calibration[0];
+    assert_int_equal(steps, run_misuse(&p, options_of("pct", 10, 0)).calibration[0]);
+}
+
+/* ---- The instant check ---- */
+
+/* It holds a while it waits for b: whoever waits for a then waits for the check, which can go on. */
+static void test_the_check_goes_on_when_nobody_else_can(void **state) {
+    (void)state;
+    static plan_of p;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_LOCK_ONE, 1);
+    add_op(&p, 1, MIS_LOCK_ONE, 0);
+    rs_options options = options_of("random", EXECUTIONS, 0);
+    options.check_every = 1;
+    expect_silence(run_misuse(&p, options));
 }
 
 /* ---- Exactness ---- */
@@ -427,6 +483,47 @@ static void test_exhaustive_search(void **state) {
     assert_true(result.executions < all);
 }
 
+/* Beyond the step bound the scheduler chooses itself: what that leaves out may be what is wrong. */
+static void test_a_search_cut_short_is_not_exhausted(void **state) {
+    (void)state;
+    static const char *const searches[] = {"dfs", "dfs-plain"};
+    for (int s = 0; s < 2; s++) {
+        static plan_of p;
+        rs_result result;
+        memset(&p, 0, sizeof p);
+        p.param = (rw_param){"expected", 42};
+        p.plan.param_cnt = 1;
+        for (int thread = 0; thread < 2; thread++) {
+            add_op(&p, thread, 0, 20);
+            add_op(&p, thread, 1, 1); /* add_torn */
+        }
+        rs_options options = options_of(searches[s], 0, 0);
+        options.preemption_bound = 1;
+        options.step_bound = 40;
+        assert_int_equal(rs_explore(rs_workload("increments"), settled(&p), &options, &result), RS_DONE);
+        assert_true(result.bounded > 0);
+        assert_int_equal(result.exhausted, 0);
+        options.step_bound = 0;
+        assert_int_equal(rs_explore(rs_workload("increments"), settled(&p), &options, &result), RS_DONE);
+        assert_non_null(finding_of(&result, RS_F_INVARIANT));
+        assert_int_equal(result.exhausted, 1);
+    }
+}
+
+/* Also where the reader uses another word than the object's first. */
+static void test_an_exhaustive_search_frees_under_readers(void **state) {
+    (void)state;
+    for (int64_t byte = 0; byte <= 8; byte += 8) {
+        static plan_of p;
+        memset(&p, 0, sizeof p);
+        add_op(&p, 0, MIS_FREED_UNDER, byte);
+        add_op(&p, 1, MIS_FREE_SHARED, 0);
+        rs_result result = run_misuse(&p, options_of("dfs", 0, 0));
+        assert_int_equal(result.exhausted, 1);
+        assert_non_null(finding_of(&result, RS_F_FREED));
+    }
+}
+
 static void test_refusals(void **state) {
     (void)state;
     plan_of p = segments_plan(0);
@@ -462,14 +559,20 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_races),
         cmocka_unit_test(test_spinning),
         cmocka_unit_test(test_time_is_virtual),
+        cmocka_unit_test(test_polling_ends),
         cmocka_unit_test(test_deep_states_are_reached),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_priorities_change_in_any_order),
+        cmocka_unit_test(test_room_is_no_matter_of_calibration),
+        cmocka_unit_test(test_the_check_goes_on_when_nobody_else_can),
         cmocka_unit_test(test_processes_agree),
         cmocka_unit_test(test_place_in_the_batch_does_not_matter),
         cmocka_unit_test(test_randomness_of_the_program_is_repeated),
         cmocka_unit_test(test_any_part_of_a_list_is_a_list),
         cmocka_unit_test(test_hand_written_order),
         cmocka_unit_test(test_exhaustive_search),
+        cmocka_unit_test(test_a_search_cut_short_is_not_exhausted),
+        cmocka_unit_test(test_an_exhaustive_search_frees_under_readers),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
