@@ -39,6 +39,35 @@ def test_runtime(build: Build, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.fixture(scope="module")
+def race_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    room = tmp_path_factory.mktemp("races")
+    return linked(build, room, find_compiler().command, TESTS / "race_program.c", "-Wl,--wrap=main")
+
+
+@pytest.mark.parametrize(
+    ("name", "raced"),
+    [
+        ("neighbour-acquired", True),
+        ("neighbour-stored", False),
+        ("both-acquired", False),
+        ("both-added-to", False),
+        ("stored-twice", False),
+        ("stored-over", True),
+        ("both-stored-over", True),
+        ("own-read-plainly", False),
+        ("spin-locks", False),
+        ("wide-half-read", True),
+        ("wide-half-acquired", False),
+        ("adaptive-mutexes", False),
+    ],
+)
+def test_each_atomic_object_orders_for_itself(name: str, raced: bool, race_program: Path) -> None:
+    run = call(str(race_program), name, env={"RACEWASH_SCHED": "random 300 1"})
+    kinds = {line.split(" (")[0] for line in run.stderr.splitlines() if " executions, first seed " in line}
+    assert (run.returncode, kinds) == (raced, {"race"} if raced else set()), run.stderr
+
+
 def test_exhaustive_search(build: Build, tmp_path: Path) -> None:
     program = linked(build, tmp_path, find_compiler().command, TESTS / "litmus_target.c", str(TESTS / "test_dfs.c"))
     run = call(str(program))

@@ -29,18 +29,25 @@ typedef struct shadow_entry { /* a plain access that later ones must be ordered 
 
 enum { INLINE_ENTRIES = 3 };
 
-/* Of atomic accesses one write and one read are enough as long as each came after the one before it; else there is one of
+/* What is known of an atomic object, that is of some bytes which were accessed atomically as one. Its clock follows it in
+ * memory. Of accesses one write and one read are enough as long as each came after the one before it; else there is one of
  * each thread, in `all`. */
+typedef struct shadow_atomic {
+    _Alignas(16) uint32_t all; /* place of epochs of writes by thread, then of reads; 0: write and read say it all */
+    uint32_t next;             /* place of the next object in this granule, 0: there is none */
+    uint32_t write, read;
+    uint32_t released; /* epoch of the last releasing thread when its clock covers the object's; 0: unknown */
+    uint8_t mask;      /* bytes of the granule; 0: no atomic access yet */
+    uint8_t releaser;  /* thread that released last */
+    bool has_clock;    /* a reader by acquire gets something */
+} shadow_atomic;
+
+/* Places are POOL_UNITs from the pool's beginning. In a granule with more than one atomic object the others are chained. */
 typedef struct shadow_rich {
     shadow_entry first[INLINE_ENTRIES];
-    shadow_entry *entries;
-    uint32_t *all;         /* epochs of atomic writes by thread, then of reads; NULL: write and read say it all */
-    uint32_t write, read;
-    uint32_t released;     /* epoch of the last releasing thread when its clock covers `clock`; 0: unknown */
+    uint32_t entries; /* their place */
     uint16_t entry_cnt, entry_max;
-    uint8_t atomic_mask;
-    bool has_clock;        /* it was released */
-    _Alignas(16) uint32_t clock[]; /* what a reader by acquire gets */
+    shadow_atomic atomic;
 } shadow_rich;
 
 static inline shadow_cell *shadow_of(uintptr_t addr) {
