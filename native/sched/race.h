@@ -15,7 +15,9 @@ typedef uint32_t race_sync;
 
 bool race_room(int32_t threads);   /* before a batch; false: no memory */
 void race_begin(void);             /* before an execution */
-bool race_worn_out(void);          /* clocks or records ran out: the execution must be repeated after race_wipe */
+/* Clocks, records or room for threads ran out, and nothing was judged from there on: the execution should be repeated after
+ * race_wipe, with room for all its threads. */
+bool race_worn_out(void);
 void race_wipe(void);
 int64_t race_shared_words(void);
 /* What the only thread does before it makes others, or after all of them were joined, races with nothing, nor is it

@@ -300,6 +300,12 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
         }
         break;
     }
+    case MIS_RELEASE_MANY:
+        for (int64_t i = 0; i < op->arg[0]; i++) {
+            core->word++;
+            at_store(&core->flag, 1, release);
+        }
+        break;
     default: /* MIS_FREE_SHARED */
         free(__atomic_exchange_n(&core->shared, NULL, __ATOMIC_ACQ_REL));
     }

@@ -227,6 +227,22 @@ static void test_races(void **state) {
     expect_silence(run_two(MIS_WRITE_WORD, 0, MIS_READ_WORD, 0, 0)); /* nobody looks */
 }
 
+/* More releases than a clock has ticks: what comes after them is not judged, and not misjudged. */
+static void test_races_of_an_execution_that_wears_clocks_out(void **state) {
+    (void)state;
+    static plan_of p;
+    rs_result result;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_RELEASE_MANY, (1 << 24) + 1);
+    add_op(&p, 1, MIS_NOTHING, 0);
+    rs_options options = options_of(NULL, 1, RS_RACES | RS_NO_CONFIRM);
+    options.step_bound = 1 << 25;
+    assert_int_equal(rs_replay(misuse_target(), settled(&p), &options, NULL, 0, &result), RS_DONE);
+    assert_true(result.max_steps > 1 << 24);
+    expect_silence(result);
+    expect_kind(run_two(MIS_WRITE_WORD, 0, MIS_WRITE_WORD, 0, RS_RACES), RS_F_RACE); /* it judges again */
+}
+
 /* ---- Spinning, time, depth ---- */
 
 static void test_spinning(void **state) {
@@ -557,6 +573,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_deaths_end_the_execution_only),
         cmocka_unit_test(test_races),
+        cmocka_unit_test(test_races_of_an_execution_that_wears_clocks_out),
         cmocka_unit_test(test_spinning),
         cmocka_unit_test(test_time_is_virtual),
         cmocka_unit_test(test_polling_ends),
