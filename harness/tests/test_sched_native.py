@@ -62,7 +62,7 @@ def race_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path
         ("adaptive-mutexes", False),
     ],
 )
-def test_each_atomic_object_orders_for_itself(name: str, raced: bool, race_program: Path) -> None:
+def test_races_are_found_between_atomic_objects_and_not_made_up(name: str, raced: bool, race_program: Path) -> None:
     run = call(str(race_program), name, env={"RACEWASH_SCHED": "random 300 1"})
     kinds = {line.split(" (")[0] for line in run.stderr.splitlines() if " executions, first seed " in line}
     assert (run.returncode, kinds) == (raced, {"race"} if raced else set()), run.stderr
