@@ -61,8 +61,9 @@ int SHIM(bcmp)(const void *a, const void *b, size_t n) {
 }
 
 void *SHIM(memchr)(const void *s, int c, size_t n) {
-    reads(s, n, RS_CALLER);
-    return memchr(s, c, n);
+    char *found = memchr(s, c, n);
+    reads(s, found != NULL ? (size_t)(found - (const char *)s) + 1 : n, RS_CALLER);
+    return found;
 }
 
 size_t SHIM(strlen)(const char *s) {
@@ -71,16 +72,27 @@ size_t SHIM(strlen)(const char *s) {
     return n;
 }
 
+/* Bytes of each that decide: up to the first difference, or the end of both. */
+static size_t compared(const char *a, const char *b, size_t n) {
+    size_t i = 0;
+    while (i < n && a[i] == b[i] && a[i] != '\0') {
+        i++;
+    }
+    return i < n ? i + 1 : n;
+}
+
 int SHIM(strcmp)(const char *a, const char *b) {
-    reads(a, strlen(a) + 1, RS_CALLER);
-    reads(b, strlen(b) + 1, RS_CALLER);
-    return strcmp(a, b);
+    size_t n = compared(a, b, SIZE_MAX);
+    reads(a, n, RS_CALLER);
+    reads(b, n, RS_CALLER);
+    return strncmp(a, b, n);
 }
 
 int SHIM(strncmp)(const char *a, const char *b, size_t n) {
-    reads(a, strnlen(a, n), RS_CALLER);
-    reads(b, strnlen(b, n), RS_CALLER);
-    return strncmp(a, b, n);
+    size_t decisive = compared(a, b, n);
+    reads(a, decisive, RS_CALLER);
+    reads(b, decisive, RS_CALLER);
+    return strncmp(a, b, decisive);
 }
 
 char *SHIM(strcpy)(char *to, const char *from) {
