@@ -7,34 +7,25 @@
 
 #include "shim.h"
 
-/* ---- Condition variables: nothing in them but a count, so that zero is a valid one ---- */
+/* ---- Condition variables: there is nothing in them, so that one may be destroyed, and its memory be freed, as soon as all
+ * who waited have been woken. ---- */
 
-typedef struct rs_cond {
-    uint32_t waiters;
-} rs_cond;
-
-static int cond_wait(rs_cond *c, void *mutex, uint64_t deadline, uintptr_t pc) {
+static int cond_wait(void *c, void *mutex, uint64_t deadline, uintptr_t pc) {
     shim_point(RS_P_WAIT, c, pc);
     if (!mutex_is_mine(mutex)) {
         finding_fatal(RS_F_MUTEX, (uintptr_t)mutex, pc, "a condition is waited for without its mutex being locked");
     }
     mutex_give(mutex);
-    c->waiters++;
     bool woken = sched_block(c, "a condition", -1, deadline);
-    c->waiters--;
     mutex_take(mutex);
     return woken ? 0 : ETIMEDOUT;
 }
 
-static void cond_wake(rs_cond *c, bool all, uintptr_t pc) {
+static void cond_wake(void *c, bool all, uintptr_t pc) {
     shim_point(RS_P_SIGNAL, c, pc);
     rs_wrote();
-    if (c->waiters > 0) {
-        (void)(all ? sched_wake_all(c) : sched_wake_some(c, 1));
-    }
+    (void)(all ? sched_wake_all(c) : sched_wake_some(c, 1));
 }
-
-#define C ((rs_cond *)(void *)c)
 
 int SHIM(pthread_cond_init)(pthread_cond_t *c, const pthread_condattr_t *attr) {
     if (!rt.active) {
@@ -49,29 +40,29 @@ int SHIM(pthread_cond_destroy)(pthread_cond_t *c) {
     if (!rt.active) {
         return pthread_cond_destroy(c);
     }
-    if (C->waiters > 0) {
+    if (sched_waiting(c) > 0) {
         finding_fatal(RS_F_MUTEX, (uintptr_t)c, RS_CALLER, "a condition is destroyed while somebody waits for it");
     }
     return 0;
 }
 
 int SHIM(pthread_cond_wait)(pthread_cond_t *c, pthread_mutex_t *m) {
-    return rt.active ? cond_wait(C, m, 0, RS_CALLER) : pthread_cond_wait(c, m);
+    return rt.active ? cond_wait(c, m, 0, RS_CALLER) : pthread_cond_wait(c, m);
 }
 
 int SHIM(pthread_cond_timedwait)(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until) {
-    return rt.active ? cond_wait(C, m, shim_deadline(until), RS_CALLER) : pthread_cond_timedwait(c, m, until);
+    return rt.active ? cond_wait(c, m, shim_deadline(until), RS_CALLER) : pthread_cond_timedwait(c, m, until);
 }
 
 int SHIM(pthread_cond_clockwait)(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock, const struct timespec *until) {
-    return rt.active ? cond_wait(C, m, shim_deadline(until), RS_CALLER) : pthread_cond_clockwait(c, m, clock, until);
+    return rt.active ? cond_wait(c, m, shim_deadline(until), RS_CALLER) : pthread_cond_clockwait(c, m, clock, until);
 }
 
 int SHIM(pthread_cond_signal)(pthread_cond_t *c) {
     if (!rt.active) {
         return pthread_cond_signal(c);
     }
-    cond_wake(C, false, RS_CALLER);
+    cond_wake(c, false, RS_CALLER);
     return 0;
 }
 
@@ -79,11 +70,12 @@ int SHIM(pthread_cond_broadcast)(pthread_cond_t *c) {
     if (!rt.active) {
         return pthread_cond_broadcast(c);
     }
-    cond_wake(C, true, RS_CALLER);
+    cond_wake(c, true, RS_CALLER);
     return 0;
 }
 
 int SHIM(cnd_init)(cnd_t *c) {
+    access_range((uintptr_t)c, sizeof *c, true, RS_CALLER);
     memset(c, 0, sizeof *c);
     return thrd_success;
 }
@@ -93,21 +85,21 @@ void SHIM(cnd_destroy)(cnd_t *c) {
 }
 
 int SHIM(cnd_wait)(cnd_t *c, mtx_t *m) {
-    (void)cond_wait(C, m, 0, RS_CALLER);
+    (void)cond_wait(c, m, 0, RS_CALLER);
     return thrd_success;
 }
 
 int SHIM(cnd_timedwait)(cnd_t *c, mtx_t *m, const struct timespec *until) {
-    return cond_wait(C, m, shim_deadline(until), RS_CALLER) == 0 ? thrd_success : thrd_timedout;
+    return cond_wait(c, m, shim_deadline(until), RS_CALLER) == 0 ? thrd_success : thrd_timedout;
 }
 
 int SHIM(cnd_signal)(cnd_t *c) {
-    cond_wake(C, false, RS_CALLER);
+    cond_wake(c, false, RS_CALLER);
     return thrd_success;
 }
 
 int SHIM(cnd_broadcast)(cnd_t *c) {
-    cond_wake(C, true, RS_CALLER);
+    cond_wake(c, true, RS_CALLER);
     return thrd_success;
 }
 
@@ -199,6 +191,7 @@ int SHIM(sem_getvalue)(sem_t *s, int *value) {
         return sem_getvalue(s, value);
     }
     shim_point(RS_P_LOAD, s, RS_CALLER);
+    access_range((uintptr_t)value, sizeof *value, true, RS_CALLER);
     *value = (int)S->value;
     return 0;
 }
@@ -206,8 +199,8 @@ int SHIM(sem_getvalue)(sem_t *s, int *value) {
 /* ---- Barriers ---- */
 
 typedef struct rs_barrier {
-    uint32_t count, arrived, round;
-    race_sync sync;
+    uint32_t count, arrived;
+    race_sync sync; /* of this round: who arrives at the next one is nobody's business who leaves this one */
 } rs_barrier;
 
 #define B ((rs_barrier *)(void *)b)
@@ -217,6 +210,7 @@ int SHIM(pthread_barrier_init)(pthread_barrier_t *b, const pthread_barrierattr_t
     if (count == 0) {
         return EINVAL;
     }
+    access_range((uintptr_t)b, sizeof *b, true, RS_CALLER);
     *B = (rs_barrier){.count = count};
     return 0;
 }
@@ -228,25 +222,24 @@ int SHIM(pthread_barrier_destroy)(pthread_barrier_t *b) {
     return 0;
 }
 
+/* Whoever is woken does not look at the barrier again: it may have been destroyed, made anew or freed by then. */
 int SHIM(pthread_barrier_wait)(pthread_barrier_t *b) {
     shim_point(RS_P_WAIT, b, RS_CALLER);
     if (rt.mode & MODE_RACE) {
         race_release(&B->sync);
     }
     rs_wrote();
-    uint32_t round = B->round;
+    race_sync sync = B->sync;
     bool last = ++B->arrived == B->count;
     if (last) {
         B->arrived = 0;
-        B->round++;
+        B->sync = 0;
         sched_wake_all(b);
     } else {
-        while (B->round == round) {
-            sched_block(b, "a barrier", -1, 0);
-        }
+        sched_block(b, "a barrier", -1, 0);
     }
     if (rt.mode & MODE_RACE) {
-        race_acquire(B->sync);
+        race_acquire(sync);
     }
     return last ? PTHREAD_BARRIER_SERIAL_THREAD : 0;
 }

@@ -219,6 +219,7 @@ void sched_wake(rs_fiber *f);
 /* Wake all that wait for obj, or `n` of them by choice; how many were woken. */
 int32_t sched_wake_all(const void *obj);
 int32_t sched_wake_some(const void *obj, int32_t n);
+int32_t sched_waiting(const void *obj); /* how many wait for it */
 void sched_yield_now(void);
 /* Any write: spinners may look again. */
 void sched_wake_spinners(void);

@@ -59,7 +59,7 @@ int32_t sched_wake_all(const void *obj) {
     return n;
 }
 
-static int32_t waiting(const void *obj) {
+int32_t sched_waiting(const void *obj) {
     int32_t n = 0;
     for (int32_t i = 0; i < rt.fiber_cnt; i++) {
         n += rt.fibers[i]->state == FIBER_BLOCKED && rt.fibers[i]->wait_obj == obj;
@@ -69,7 +69,7 @@ static int32_t waiting(const void *obj) {
 
 int32_t sched_wake_some(const void *obj, int32_t n) {
     int32_t woken = 0;
-    for (int32_t left; woken < n && (left = waiting(obj)) > 0; woken++) {
+    for (int32_t left; woken < n && (left = sched_waiting(obj)) > 0; woken++) {
         rs_fiber *f = longest_waiting(obj, 0);
         for (uint32_t nth = sched_draw(RS_C_WAKE, (uint32_t)left); nth > 0; nth--) {
             f = longest_waiting(obj, f->wait_seq);
