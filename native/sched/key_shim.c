@@ -39,13 +39,23 @@ static void **value_at(unsigned key) {
     return &f->keys[key];
 }
 
+/* A key that is used again has no value in any thread. */
+static void forget_values(unsigned key) {
+    threads.outside[key] = NULL;
+    for (int32_t i = 0; rt.active && i < rt.fiber_cnt; i++) {
+        if ((int32_t)key < rt.fibers[i]->key_cnt) {
+            rt.fibers[i]->keys[key] = NULL;
+        }
+    }
+}
+
 int SHIM(pthread_key_create)(pthread_key_t *key, void (*destructor)(void *)) {
     for (unsigned i = 0; i < KEYS; i++) {
         if (!threads.keys[i].used) {
             threads.keys[i] = (rs_key){.destructor = destructor, .used = true};
             threads.changed = true;
             *key = i;
-            *value_at(i) = NULL;
+            forget_values(i);
             return 0;
         }
     }

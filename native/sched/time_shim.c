@@ -46,7 +46,9 @@ int SHIM(clock_gettime)(clockid_t clock, struct timespec *ts) {
     if (!rt.active) {
         return clock_gettime(clock, ts);
     }
-    *ts = timespec_of(read_clock(clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE, RS_CALLER));
+    uint64_t ns = read_clock(clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE, RS_CALLER);
+    access_range((uintptr_t)ts, sizeof *ts, true, RS_CALLER);
+    *ts = timespec_of(ns);
     return 0;
 }
 
@@ -54,7 +56,9 @@ int SHIM(timespec_get)(struct timespec *ts, int base) {
     if (!rt.active) {
         return timespec_get(ts, base);
     }
-    *ts = timespec_of(read_clock(base == TIME_UTC, RS_CALLER));
+    uint64_t ns = read_clock(base == TIME_UTC, RS_CALLER);
+    access_range((uintptr_t)ts, sizeof *ts, true, RS_CALLER);
+    *ts = timespec_of(ns);
     return base;
 }
 
@@ -63,6 +67,7 @@ int SHIM(gettimeofday)(struct timeval *tv, void *zone) {
         return gettimeofday(tv, zone);
     }
     uint64_t us = read_clock(true, RS_CALLER) / 1000;
+    access_range((uintptr_t)tv, sizeof *tv, true, RS_CALLER);
     *tv = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
     return 0;
 }
@@ -73,6 +78,7 @@ time_t SHIM(time)(time_t *out) {
     }
     time_t now = (time_t)(read_clock(true, RS_CALLER) / UINT64_C(1000000000));
     if (out != NULL) {
+        access_range((uintptr_t)out, sizeof *out, true, RS_CALLER);
         *out = now;
     }
     return now;
@@ -166,21 +172,36 @@ long SHIM(random)(void) {
     return rt.active ? (long)(chance() & RAND_MAX) : random();
 }
 
+static void fill_by_chance(void *out, size_t bytes, uintptr_t pc) {
+    access_range((uintptr_t)out, bytes, true, pc);
+    for (size_t i = 0; i < bytes; i++) {
+        ((uint8_t *)out)[i] = (uint8_t)(chance() >> 24);
+    }
+}
+
 ssize_t SHIM(getrandom)(void *out, size_t bytes, unsigned flags) {
     if (!rt.active) {
         return getrandom(out, bytes, flags);
     }
-    for (size_t i = 0; i < bytes; i++) {
-        ((uint8_t *)out)[i] = (uint8_t)(chance() >> 24);
-    }
+    fill_by_chance(out, bytes, RS_CALLER);
     return (ssize_t)bytes;
 }
 
 int SHIM(getentropy)(void *out, size_t bytes) {
-    return SHIM(getrandom)(out, bytes, 0) == (ssize_t)bytes ? 0 : -1;
+    if (!rt.active) {
+        return getentropy(out, bytes);
+    }
+    fill_by_chance(out, bytes, RS_CALLER);
+    return 0;
 }
 
 /* ---- Futexes, which std::atomic::wait is made of ---- */
+
+/* Without a time-out: 0, which means none. */
+static uint64_t futex_deadline(const struct timespec *timeout, bool absolute) {
+    uint64_t ns = timeout == NULL ? 0 : ns_of(timeout) + (absolute ? 0 : clock_peek());
+    return timeout != NULL && ns == 0 ? 1 : ns;
+}
 
 static long futex(const uint32_t *word, int op, uint32_t value, const struct timespec *timeout, uintptr_t pc) {
     int what = op & FUTEX_CMD_MASK;
@@ -190,8 +211,7 @@ static long futex(const uint32_t *word, int op, uint32_t value, const struct tim
             errno = EAGAIN;
             return -1;
         }
-        uint64_t deadline = timeout == NULL ? 0 : ns_of(timeout) + (what == FUTEX_WAIT ? clock_peek() : 0);
-        if (!sched_block(word, "a futex", -1, deadline)) {
+        if (!sched_block(word, "a futex", -1, futex_deadline(timeout, what == FUTEX_WAIT_BITSET))) {
             errno = ETIMEDOUT;
             return -1;
         }
