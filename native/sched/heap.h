@@ -3,7 +3,7 @@
  * So every freed object is in quarantine until the execution ends. Each object has a header of 16 bytes before it and a gap
  * behind it, both closed to accesses; the map has one byte for 8 bytes: 0 all may be accessed, 1-7 only so many
  * first ones, else why not. Small objects are filled at their birth; large ones read as zero, which is kept true by
- * clearing the pages that were written when the execution ends. The label allocator announces the objects inside its
+ * clearing all of their pages when the execution ends. The label allocator announces the objects inside its
  * chunks through mem_note.h and is judged like malloc.
  */
 #ifndef RACEWASH_HEAP_H
@@ -20,6 +20,11 @@ enum {
     HEAP_FREE = 0xFD
 };
 
+enum { /* of a page */
+       HEAP_WRITTEN = 1,
+       HEAP_JUDGED = 2 /* written, but what was in it was judged when that was freed: the page need not be */
+};
+
 #define heap_map ((uint8_t *)MAP_BASE)
 #define heap_dirty ((uint8_t *)DIRTY_BASE)
 
@@ -29,6 +34,8 @@ void heap_end(bool judge_leaks);
 /* NULL: no room. align: a power of two, at least 16. */
 void *heap_alloc(uint64_t bytes, uint64_t align, bool zero, uintptr_t pc);
 void heap_free(void *p, uintptr_t pc);
+/* Whole pages of a large object; with the last of them it is freed. */
+void heap_unmap(void *p, uint64_t bytes, uintptr_t pc);
 uint64_t heap_size(const void *p);
 bool heap_owns(const void *p);
 
@@ -43,7 +50,7 @@ static inline bool heap_open(uintptr_t addr, uint32_t size, bool write) {
         return true;
     }
     if (write) {
-        heap_dirty[off >> 12] = 1;
+        heap_dirty[off >> 12] = HEAP_WRITTEN;
     }
     return heap_map[off >> 3] == HEAP_OPEN && (size <= 8 || heap_map[(off >> 3) + 1] == HEAP_OPEN);
 }

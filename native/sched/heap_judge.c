@@ -17,8 +17,8 @@ static bool allocators_own(uint8_t why, uintptr_t pc) {
            pc < (uintptr_t)__stop_rw_raw;
 }
 
-/* The malloc'ed object that begins at or before addr, the nearest one. */
-static uintptr_t nearest(uintptr_t addr) {
+/* What lies in the header before it counts as well. */
+uintptr_t heap_object_before(uintptr_t addr) {
     for (uintptr_t at = heap.last; at != 0;) {
         const heap_header *h = (const heap_header *)at - 1;
         if (at <= addr + sizeof *h && (at < LARGE_BASE) == (addr < LARGE_BASE)) {
@@ -33,7 +33,7 @@ static _Noreturn void refuse(uint8_t why, uintptr_t addr, uint64_t bytes, bool w
     rs_where now, freed, made;
     bool dead = why == HEAP_FREE || why == HEAP_NOTED_FREE;
     bool by_label = why == HEAP_NOTED_FREE || why == HEAP_NOTED_GAP;
-    uintptr_t at = by_label ? explain_object(addr) : nearest(addr);
+    uintptr_t at = by_label ? explain_object(addr) : heap_object_before(addr);
     where_now(&now, pc, "%s of %u bytes", write ? "write" : "read", (unsigned)bytes);
     bool knows_free = explain_free(&freed, addr), knows_made = explain_alloc(&made, addr);
     char text[96] = "";
@@ -84,7 +84,7 @@ void heap_check_range(uintptr_t addr, uint64_t bytes, bool write, uintptr_t pc) 
         heap_check_slow(addr, bytes, write, pc);
     }
     if (write) {
-        memset(heap_dirty + (off >> 12), 1, ((off + bytes - 1) >> 12) - (off >> 12) + 1);
+        memset(heap_dirty + (off >> 12), HEAP_WRITTEN, ((off + bytes - 1) >> 12) - (off >> 12) + 1);
     }
 }
 

@@ -5,6 +5,10 @@
 #include "heap.h"
 
 enum { HEAP_LIVE = 0xA1, HEAP_DEAD = 0xDE };
+enum {
+    GAP = 16, /* behind an object, and the header before it */
+    PAGE = 4096
+};
 
 typedef struct heap_header { /* the 16 bytes before an object */
     uint32_t bytes;
@@ -16,7 +20,7 @@ typedef struct heap_header { /* the 16 bytes before an object */
 
 typedef struct heap_state {
     uintptr_t small_end, large_end; /* what follows is free */
-    uintptr_t closed_to;            /* the small part's map is filled in up to here */
+    uintptr_t closed_to, large_closed_to; /* the parts' maps are filled in up to here */
     uintptr_t last;                 /* the object made last */
     int64_t live;
     uint64_t touched_end;
@@ -25,7 +29,11 @@ typedef struct heap_state {
 
 extern heap_state heap;
 
+void heap_map_set(uintptr_t addr, uint64_t bytes, uint8_t what);
+void heap_map_open(uintptr_t addr, uint64_t bytes);
 heap_header *heap_header_of(uintptr_t at);
+/* The object of malloc's that begins at or before addr, the nearest one; 0: none. */
+uintptr_t heap_object_before(uintptr_t addr);
 _Noreturn void heap_bad_free(uintptr_t at, const heap_header *h, uintptr_t pc);
 void heap_report_leaks(void);
 

@@ -24,6 +24,13 @@ static void *allocate(uint64_t bytes, uint64_t align, bool zero, uintptr_t pc) {
     return p;
 }
 
+static void free_point(const void *p, uintptr_t pc) {
+    rs_point(RS_P_FREE, (uintptr_t)p);
+    if (unlikely(rt.mode & MODE_TRACE)) {
+        trace_event(RS_P_FREE, (uintptr_t)p, 0, 0, pc);
+    }
+}
+
 static void release(void *p, uintptr_t pc) {
     if (p == NULL) {
         return;
@@ -35,10 +42,7 @@ static void release(void *p, uintptr_t pc) {
     if (!rt.active) { /* of an execution that is over */
         return;
     }
-    rs_point(RS_P_FREE, (uintptr_t)p);
-    if (unlikely(rt.mode & MODE_TRACE)) {
-        trace_event(RS_P_FREE, (uintptr_t)p, 0, 0, pc);
-    }
+    free_point(p, pc);
     heap_free(p, pc);
 }
 
@@ -71,6 +75,7 @@ static void *reallocate(void *p, size_t bytes, uintptr_t pc) {
     if (q != NULL) {
         size_t n = had < bytes ? had : bytes;
         access_range((uintptr_t)p, n, false, pc);
+        access_range((uintptr_t)q, n, true, pc);
         memcpy(q, p, n);
         release(p, pc);
     }
@@ -124,6 +129,7 @@ static char *duplicate(const char *s, size_t n, uintptr_t pc) {
     access_range((uintptr_t)s, n, false, pc);
     char *copy = rt.active ? allocate(n + 1, 16, false, pc) : malloc(n + 1);
     if (copy != NULL) {
+        access_range((uintptr_t)copy, n + 1, true, pc);
         memcpy(copy, s, n);
         copy[n] = '\0';
     }
@@ -142,13 +148,16 @@ char *SHIM(strndup)(const char *s, size_t n) {
 
 enum { PAGE = 4096 };
 
+static size_t whole_pages(size_t bytes) {
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
 void *SHIM(mmap)(void *at, size_t bytes, int protection, int flags, int fd, off_t offset) {
     if (!rt.active || (flags & MAP_ANONYMOUS) == 0 || (flags & MAP_FIXED) != 0) {
         rt.unseen += rt.active;
         return mmap(at, bytes, protection, flags, fd, offset);
     }
-    size_t pages = (bytes + PAGE - 1) / PAGE * PAGE;
-    void *p = allocate(pages, PAGE, true, RS_CALLER);
+    void *p = allocate(whole_pages(bytes), PAGE, true, RS_CALLER);
     return p != NULL ? p : MAP_FAILED;
 }
 
@@ -156,7 +165,14 @@ int SHIM(munmap)(void *at, size_t bytes) {
     if (!heap_owns(at)) {
         return munmap(at, bytes);
     }
-    release(at, RS_CALLER);
+    if (bytes == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (rt.active) {
+        free_point(at, RS_CALLER);
+        heap_unmap(at, whole_pages(bytes), RS_CALLER);
+    }
     return 0;
 }
 
