@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,60 @@ def test_a_process_ends_with_its_last_thread(build: Build, tmp_path: Path) -> No
     assert "ended != 2" in finding
     assert "101 executions" in finding  # and the one that calibrates
     assert others == []
+
+
+@pytest.fixture(scope="module")
+def library_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library")
+    return linked(build, folder, find_compiler().command, TESTS / "library_program.c", "-Wl,--wrap=main")
+
+
+@pytest.mark.parametrize(
+    ("case", "found"),
+    [
+        ("copies_are_cleared", ""),
+        ("what_the_system_writes_is_cleared", ""),
+        ("mapping_is_trimmed", ""),
+        ("trimmed_part_is_used", "use-after-free"),
+        ("rest_is_not_unmapped", "leak"),
+        ("mapping_is_unmapped_twice", "double-free"),
+        ("large_object_is_freed_unordered", "race"),
+        ("large_object_is_freed_in_order", ""),
+        ("far_behind_a_large_object", "bounds"),
+        ("memchr_stops_at_the_match", ""),
+        ("memchr_finds_nothing", "bounds"),
+        ("strings_differ_before_the_write", ""),
+        ("strings_differ_at_the_write", "race"),
+        ("condition_is_destroyed_after_a_broadcast", ""),
+        ("condition_is_destroyed_under_a_waiter", "mutex"),
+        ("barrier_is_made_again_by_one", ""),
+        ("barrier_orders_rounds", ""),
+        ("read_lock_is_given_back_by_another", "mutex"),
+        ("read_locks_are_nested", ""),
+        ("destroyed_read_lock_is_taken", "mutex"),
+        ("key_is_made_again", ""),
+        ("futex_waits_until_the_epoch", ""),
+        ("getrandom_into_freed_memory", "use-after-free"),
+        ("getentropy_into_freed_memory", "use-after-free"),
+        ("clock_gettime_into_freed_memory", "use-after-free"),
+        ("timespec_get_into_freed_memory", "use-after-free"),
+        ("gettimeofday_into_freed_memory", "use-after-free"),
+        ("time_into_freed_memory", "use-after-free"),
+    ],
+)
+def test_a_library_function_may_do_what_it_is_allowed_to(case: str, found: str, library_program: Path) -> None:
+    finds(library_program, case, found, "random 200 1")
+
+
+def finds(program: Path, case: str, found: str, how: str) -> None:
+    run = call(str(program), case, env={"RACEWASH_SCHED": how})
+    kinds = set(re.findall(r"^([a-z-]+) \(", run.stderr, re.MULTILINE))
+    assert (kinds, run.returncode) == ({found} - {""}, int(found != "")), run.stderr
+
+
+def test_a_barrier_orders_its_own_round_only(library_program: Path) -> None:
+    """In the search's first execution, which has no preemption, the reader leaves after the writer has come again."""
+    finds(library_program, "barrier_orders_its_own_round_only", "race", "dfs 1 1")
 
 
 def test_cxx17_program_runs_unmodified(build: Build, tmp_path: Path) -> None:
