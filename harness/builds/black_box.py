@@ -12,13 +12,17 @@ from typing import Any
 from harness.builds.batch_progress import BatchProgress, scheduled_interface
 from harness.builds.scheduled import read_choices, read_events
 from harness.model.batch import DIED, Batch
+from harness.model.schedule import Choice
 
 CHOICES, EVENTS = 1_000_000, 200_000  # that there is room for
 _ALIGNED = 64
 
 
 class BlackBox:
-    """A view of the memory, in a buffer of `BlackBox.size()` bytes. It needs no library."""
+    """A view of the memory, in a buffer of `BlackBox.size()` bytes. It needs no library.
+
+    In a smaller one, of `BlackBox.size(events=False)`, only the choices are written down.
+    """
 
     def __init__(self, buffer: Any) -> None:
         ffi = self._ffi = scheduled_interface()
@@ -28,22 +32,26 @@ class BlackBox:
         self.events: Any = ffi.cast("rs_event *", start + _events_at())
 
     @staticmethod
-    def size() -> int:
-        """Return the bytes that it needs, the sign of life included."""
-        return _events_at() + EVENTS * _size("rs_event")
+    def size(*, events: bool = True) -> int:
+        """Return the bytes that it needs, the sign of life included; without `events` there is none to read there."""
+        return _events_at() + EVENTS * _size("rs_event") if events else _events_at()
 
     def left(self, kinds: Mapping[int, str]) -> Batch:
         """Return what is there of the execution under way. `kinds`: names of the events, see Runtime.event_kinds."""
         told = self._progress
-        choices, events = min(int(told.choices), CHOICES), min(int(told.events), EVENTS)
+        events = min(int(told.events), EVENTS)
         return Batch(
             DIED,
             "",
             preemptions=int(told.preemptions),
-            choices=read_choices(self.choices, choices),
+            choices=self.listed(),
             events=read_events(self.events, events, kinds),
             event_count=int(told.events),
         )
+
+    def listed(self) -> tuple[Choice, ...]:
+        """Return the choices of the execution under way."""
+        return read_choices(self.choices, min(int(self._progress.choices), CHOICES))
 
     def close(self) -> None:
         """Let go of the buffer, which can't be closed before."""

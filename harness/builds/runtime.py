@@ -238,10 +238,10 @@ class _Call:
             return
         given, ffi = self.options, self._runtime._ffi
         given.progress = ffi.from_buffer("rs_progress *", progress, require_writable=True)
-        if len(progress) >= BlackBox.size():
+        if len(progress) >= BlackBox.size(events=False):
             box = self.keep(BlackBox(progress))
             given.log, given.max_choices = ffi.cast("rs_choice *", box.choices), CHOICES
-            if 0 < given.event_max <= EVENTS:
+            if 0 < given.event_max <= EVENTS and len(progress) >= BlackBox.size():
                 given.events = ffi.cast("rs_event *", box.events)
 
     def keep(self, value: Any) -> Any:

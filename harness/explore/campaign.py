@@ -105,10 +105,9 @@ class Campaign:
             else:
                 self.fail(f"the suite {unit.suite} can't be explored ({seen.name}): {seen.message}", problem=False)
 
-    def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
-        """A worker died in an execution: keep the finding, with a token by its seed."""
+    def died(self, unit: Unit, finding: Finding, schedule: Schedule) -> None:
+        """A worker died in an execution: keep the finding, with a token by that execution's schedule."""
         options = unit.options(self.request.options)
-        schedule = Schedule(options.strategy, seed, calibration)
         repro = Repro(unit.origin, unit.scenario.digest, options, schedule, self.launch.build.identity,
                       finding.fingerprint)  # fmt: skip
         self._keep(unit, finding, repro, None)

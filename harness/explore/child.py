@@ -13,6 +13,7 @@ from harness.builds import BatchProgress, BlackBox, Build
 from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
 from harness.model.batch import Batch
 from harness.model.problem import Problem
+from harness.model.schedule import Choice
 from harness.stress.failure import RunFailed
 from harness.stress.messages import Frames, Garbled, encode
 from harness.stress.process import Launch, Process, launch_of
@@ -38,13 +39,14 @@ class WorkerEnded(Exception):
 class Explorer(Process):
     """A running worker of a sched build.
 
-    Without an `area` of its own, which is on disk, it leaves what it did when it dies.
+    When it dies it leaves the choices of the execution under way; its events too, unless it was given an `area`, which
+    is on disk.
     """
 
     def __init__(self, launch: Launch, area: Callable[[int], int | None] | None = None) -> None:
-        super().__init__(launch, BatchProgress.size() if area else BlackBox.size(), area)
-        self.progress = BatchProgress(self.area)
-        self._box = None if area else BlackBox(self.area)
+        super().__init__(launch, BlackBox.size(events=area is None), area)
+        self.progress, self._box = BatchProgress(self.area), BlackBox(self.area)
+        self._traces = area is None
         self._kinds: dict[int, str] = {}
         self.codes: dict[str, tuple[str, ...]] = {}  # names of return codes by target, once it is ready
         self._frames = Frames(from_worker, LONGEST)
@@ -74,7 +76,11 @@ class Explorer(Process):
 
     def left(self) -> Batch | None:
         """Return what there is of the execution that the process dies of, None where nothing was written down."""
-        return self._box.left(self._kinds) if self._box and self._kinds else None
+        return self._box.left(self._kinds) if self._traces and self._kinds else None
+
+    def choices(self) -> tuple[Choice, ...]:
+        """Return the choices of the execution under way, or that the process has died of."""
+        return self._box.listed()
 
     def wait_until_ready(self) -> None:
         """Wait until the library is loaded, which is no part of an execution's time."""
@@ -117,8 +123,7 @@ class Explorer(Process):
     def _close(self) -> None:
         if hasattr(self, "progress"):  # not when the process could not be started
             self.progress.close()
-            if self._box:
-                self._box.close()
+            self._box.close()
         super()._close()
 
 

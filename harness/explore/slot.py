@@ -14,7 +14,7 @@ from harness.explore.messages import Explore, Explored, Failed, FromWorker, Meas
 from harness.explore.request import WHOLE
 from harness.explore.units import Unit
 from harness.model.finding import Finding
-from harness.model.schedule import NO_CALIBRATION, Calibration
+from harness.model.schedule import NO_CALIBRATION, Calibration, died_of
 from harness.oracle import Death, crash_finding, exit_finding, garbled_finding, hang_finding
 from harness.stress.evidence import native_stacks
 from harness.stress.failure import RunFailed
@@ -170,7 +170,7 @@ class Slot:
     def _lose(self, child: Explorer, judge: Callable[[Death], Finding]) -> None:
         """A process that ended, or has to, before its time: the next one goes on after the seed it died of."""
         unit, seed, found = self._unit, child.progress.seed, child.progress.findings
-        executed = child.progress.executions
+        executed, choices = child.progress.executions, child.choices() if seed else None
         printed = child.text(max(0, child.printed - _TAIL), child.printed)
         self._part(child)
         self._unit = None
@@ -185,7 +185,8 @@ class Slot:
             self._campaign.collector.suites[unit.suite].executions += executed
         self._campaign.units.give_back(unit.rest(seed + 1 - unit.first_seed))
         death = Death(unit.suite, seed, "exploring", printed)
-        self._campaign.died(unit, judge(death), seed, self._calibration)
+        strategy = unit.options(self._campaign.request.options).strategy
+        self._campaign.died(unit, judge(death), died_of(strategy, seed, self._calibration, choices))
         if not self._campaign.ending:
             self._spawn()
 

@@ -9,7 +9,7 @@ from harness.explore.units import Unit
 from harness.faults.units import FaultUnits
 from harness.model.batch import DONE, STOPPED, Batch
 from harness.model.finding import BLOCKED, Finding
-from harness.model.schedule import Calibration
+from harness.model.schedule import Schedule
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class SweepCampaign(Campaign):
         if batch.status in (DONE, STOPPED):
             self.fault_units.took(unit, batch)
 
-    def died(self, unit: Unit, finding: Finding, seed: int, calibration: Calibration) -> None:
+    def died(self, unit: Unit, finding: Finding, schedule: Schedule) -> None:
         """A worker died in an execution."""
-        Campaign.died(self, unit, finding, seed, calibration)
+        Campaign.died(self, unit, finding, schedule)
         self.fault_units.lost(unit)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SEEDED = ("random", "pct", "pos", "surw")  # strategies whose seed and calibration alone make the same choices again
+PORTFOLIO = "portfolio"
+_TURNS = ("random", "pct", "random", "pos", "random", "surw", "pct", "guided")  # native/sched/strategy_portfolio.c
 REAL = "real threads"  # no strategy: the operating system chose, and nothing wrote it down
 THREAD = 0  # the kind of choice that says which thread runs next
 NO_CALIBRATION = (0, 0, 0, 0)
@@ -19,6 +21,15 @@ class Choice(NamedTuple):
     step: int
     kind: int
     value: int
+
+
+def chooser(strategy: str, seed: int) -> str:
+    """Return the strategy that makes the choices of an execution: of the portfolio the one whose turn the seed is.
+
+    >>> chooser("portfolio", 15), chooser("pct", 15)
+    ('guided', 'pct')
+    """
+    return _TURNS[seed % len(_TURNS)] if strategy == PORTFOLIO else strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +73,12 @@ class Schedule:
     seed: int
     calibration: Calibration = NO_CALIBRATION
     choices: tuple[Choice, ...] | None = None
+
+
+def died_of(strategy: str, seed: int, calibration: Calibration, choices: tuple[Choice, ...] | None) -> Schedule:
+    """Return the schedule of an execution that its process died of.
+
+    Where no seed says what it was, the `choices` do; None: its batch had only begun, so that the seed decides all.
+    """
+    maker = chooser(strategy, seed)
+    return Schedule(strategy, seed, calibration) if maker in SEEDED else Schedule(maker, seed, calibration, choices)

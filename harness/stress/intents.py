@@ -14,10 +14,12 @@ from typing import Any
 
 import msgspec
 
+from harness.builds import BlackBox
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Origin, Repro, on_threads
 from harness.model.scenario import Scenario
+from harness.model.schedule import Choice, died_of
 from harness.model.suite import Shape
 from harness.oracle import Death
 from harness.store import RunStore, bundled, mark_reported, read_intents, unfinished_runs
@@ -84,7 +86,7 @@ def _finding(build: dict[str, Any], record: dict[str, Any], area: bytes) -> tupl
     seed = int.from_bytes(area[record["seed_at"] :][:8], "little")
     quiet = int.from_bytes(area[-NOTE:], "little")
     kind = "hang" if quiet >= HANG_MS else "crash"
-    known = _scheduled(build, record, seed) if record["what"] == SCHEDULED else _threads(build, record, seed)
+    known = _scheduled(record, seed, area) if record["what"] == SCHEDULED else _threads(build, record, seed)
     if known is None:
         return _died(kind, record["suite"], seed or None, quiet), {}
     repro, scenario = known
@@ -99,11 +101,24 @@ def _died(kind: str, suite: str, seed: int | None, quiet: int) -> Finding:
     return death.finding(kind, "racewash itself was ended with this execution", detail=stood)
 
 
-def _scheduled(build: dict[str, Any], record: dict[str, Any], seed: int) -> tuple[Repro, Scenario]:
+def _scheduled(record: dict[str, Any], seed: int, area: bytes) -> tuple[Repro, Scenario]:
     repro = msgspec.convert(record["repro"], Repro)
     scenario = msgspec.convert(record["scenario"], Scenario)
-    schedule = replace(repro.schedule, seed=seed or repro.schedule.seed)
+    begun = repro.schedule
+    choices = _choices(area) if seed else None
+    schedule = died_of(begun.strategy, seed or begun.seed, begun.calibration, choices)
     return replace(repro, schedule=schedule), scenario
+
+
+def _choices(area: bytes) -> tuple[Choice, ...] | None:
+    """What the execution under way had chosen, None where an earlier racewash did not write that down."""
+    if len(area) != BlackBox.size(events=False) + NOTE:
+        return None
+    box = BlackBox(bytearray(area))
+    try:
+        return box.listed()
+    finally:
+        box.close()
 
 
 def _threads(build: dict[str, Any], record: dict[str, Any], seed: int) -> tuple[Repro, Scenario] | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from harness.builds import BatchProgress, Build
+from harness.builds import BatchProgress, BlackBox, Build
 from harness.explore.worker import serve
 from harness.model.batch import BAD_REQUEST, DIVERGED, DONE, STOPPED, Batch, Event, Observation, Stack
 from harness.model.finding import KINDS
@@ -41,7 +41,7 @@ def hash_of(seed: int) -> int:
 
 def misbehave(what: str) -> None:
     """Do what ends or stops a process."""
-    if what in ("segv", "race-then-segv"):
+    if what in ("segv", "race-then-segv", "chosen-segv"):
         os.kill(os.getpid(), signal.SIGSEGV)
     elif what == "exit":
         os._exit(0)
@@ -62,6 +62,16 @@ def seen(what: str, seed: int) -> list[Observation]:
     if what == "long":
         return [observation("deadlock", seed, strategy="guided", choices=LONG)]
     return [observation("", seed)] if what == "uncreated" else []
+
+
+def leave(area: Any, choices: tuple[Choice, ...]) -> None:
+    """Write down the choices of the execution under way, as the runtime does."""
+    box = BlackBox(area)
+    for place, choice in enumerate(choices):
+        entry = box.choices[place]
+        entry.step, entry.kind, entry.value = choice
+    box._progress.choices = len(choices)
+    box.close()
 
 
 class FakeRuntime:
@@ -98,6 +108,9 @@ class FakeRuntime:
             seed = first_seed + done
             view._struct.seed = seed
             bad = seed % every == 0
+            if bad and what == "chosen-segv":
+                bad = bool(done)  # its choices are not the seed's alone: they come from the executions before it
+                leave(progress, CHOICES)
             if bad and not (what == "race-then-segv" and seed // every % 3):
                 misbehave(what)
             if bad:
@@ -128,6 +141,8 @@ class FakeRuntime:
         """Every third seed goes on to the finding after a divergence."""
         what = scenario.programs[0][0].name
         fits = tuple(choices) in (CHOICES, LONG) and self.build.identity != "f" * 16
+        if fits and what == "chosen-segv":
+            misbehave(what)
         found = seen(what, seed) if fits or seed % 3 == 0 else []
         return Batch(DONE if fits else DIVERGED, "" if fits else "step 9: expected thread 2, met only thread 1",
                      tuple(found), executions=1, trace_hash=found[0].trace_hash if found else 1,

@@ -30,7 +30,7 @@ from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
-from harness.model.schedule import Options
+from harness.model.schedule import NO_CALIBRATION, Choice, Options, died_of
 from harness.model.suite import Shape, Suite
 from harness.model.token import MAX_LISTED, MAX_SEEDED
 from harness.repro import ReplayRequest, ReplayResult
@@ -321,7 +321,7 @@ def again(result: ExploreResult, finding: Finding, *, by: Launch | None = None, 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fake suites be installed."""
-    names = [*KINDS, "segv", "hang", "exit", "listed", "long", "fine"]
+    names = [*KINDS, "segv", "chosen-segv", "hang", "exit", "listed", "long", "fine"]
     monkeypatch.setattr("harness.generate.discover", lambda: {name: suite(name) for name in names})
 
 
@@ -345,6 +345,23 @@ def test_a_list_of_choices_is_in_the_token(tmp_path: Path) -> None:
     assert len(finding.token or "") <= MAX_LISTED
     replayed = again(search(tmp_path, suite("fine")), finding)
     assert (replayed.seen, replayed.tries) == (3, 3)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_death_that_no_seed_says_is_replayed_by_its_choices(tmp_path: Path) -> None:
+    result = search(tmp_path, suite("chosen-segv"), executions=EVERY + 1, options=Options("dfs"))
+    finding = only(result)
+    assert len(finding.token or "") <= MAX_LISTED
+    assert (again(result, finding, times=1).seen, finding.kind) == (1, "crash")
+
+
+def test_a_turn_of_the_portfolio_is_told_by_the_seed() -> None:
+    """Only what a seed doesn't say needs a list in its token."""
+    choices = (Choice(3, 0, 1),)
+    made = [died_of("portfolio", seed, NO_CALIBRATION, choices) for seed in range(16)]
+    assert [one.seed for one in made if one.choices] == [7, 15]
+    assert {one.strategy for one in made if one.choices} == {"guided"}
+    assert died_of("guided", 1, NO_CALIBRATION, None).choices is None
 
 
 @pytest.mark.usefixtures("known")

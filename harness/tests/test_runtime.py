@@ -16,7 +16,7 @@ from harness.explore.workloads import DEFECTS, WORKLOADS
 from harness.model.batch import BAD_REQUEST, DONE, Batch, Event
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
-from harness.model.schedule import SEEDED, Choice, Options
+from harness.model.schedule import SEEDED, Choice, Options, chooser
 from harness.model.suite import Shape
 from harness.oracle import observed
 from harness.repro import ReplayRequest, force, replay, to
@@ -48,9 +48,21 @@ def test_what_a_process_leaves_is_what_it_did(runtime: Runtime) -> None:
     assert (left.choices, left.preemptions) == (batch.choices, 1)
     assert left.events == batch.events
     assert left.event_count == batch.event_count > 10
+    middle = bytearray(BlackBox.size(events=False))
+    again = runtime.replay(TORN, Options(), batch.choices, 0, trace=1000, trace_all=True, progress=middle)
+    box = BlackBox(middle)
+    assert (box.listed(), again.events) == (batch.choices, batch.events)
+    box.close()
     small = bytearray(BatchProgress.size())
     again = runtime.replay(TORN, Options(), batch.choices, 0, trace=1000, trace_all=True, progress=small)
     assert again.events == batch.events
+
+
+def test_the_portfolios_turns_are_the_seeds(runtime: Runtime) -> None:
+    batches = [runtime.explore(TORN, Options(), seed, 1) for seed in range(1000)]
+    made = {(seen.strategy, chooser("portfolio", seen.seed)) for batch in batches for seen in batch.observations}
+    assert {name for name, _ in made} == {"random", "pct", "pos", "surw", "guided"}
+    assert all(name == ours for name, ours in made)
 
 
 def found(batch: Batch, build: Build) -> set[str]:
