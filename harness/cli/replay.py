@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli._options import SECONDS, echo_json
+from harness.model.finding import shows
 from harness.model.output import ReplayOutput
 from harness.repro import ReplayRequest, ReplayResult
 from harness.repro import replay as replay_recorded
@@ -95,7 +96,7 @@ def summary(output: ReplayOutput) -> str:
         step = "" if output.diverged.step is None else f" at step {output.diverged.step}"
         lines.append(f"first divergence{step}: {output.diverged.what}")
     for finding in output.findings:
-        same = "" if finding.fingerprint.startswith(output.fingerprint) else " (another finding)"
+        same = "" if shows(finding, output.fingerprint) else " (another finding)"
         lines.append(f"- {finding.kind}{same}: {finding.message}")
         lines += [f"    {place.file}:{place.line} {place.function}".rstrip() for place in finding.locations[:4]]
     seen, tries = output.rate

@@ -53,6 +53,23 @@ class Finding:
     report: str = field(default="")
 
 
+# The name in a repro of what racewash itself was ended with: nobody saw what it was, so no fingerprint of it is known.
+ENDED = "000000000000"
+_ENDINGS = ("crash", "hang", "oom")
+
+
+def shows(finding: Finding, wanted: str) -> bool:
+    """Whether a finding is what a repro stands for; `wanted`: its fingerprint, or the beginning of that.
+
+    >>> end = Finding("hang", "no progress", "map", "5f0d3c1a9b27")
+    >>> shows(end, "5f0d3c1a"), shows(end, "77aa01b2"), shows(end, ENDED)
+    (True, False, True)
+    """
+    if wanted and ENDED.startswith(wanted):
+        return finding.kind in _ENDINGS
+    return finding.fingerprint.startswith(wanted)
+
+
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 

@@ -13,7 +13,7 @@ from harness.explore.child import exploring
 from harness.explore.messages import Explore, Replay, ToWorker
 from harness.explore.trace import trace_lines
 from harness.model.batch import DIED, Batch
-from harness.model.finding import Finding
+from harness.model.finding import Finding, shows
 from harness.model.output import Divergence
 from harness.model.problem import Problem
 from harness.model.schedule import SEEDED, THREAD, Choice
@@ -53,7 +53,7 @@ def replay_with(launch: Launch, recorded: Recorded, request: ReplayRequest) -> R
     for number in range(tries):
         traced = TRACED if wanted and number == 0 else 0
         batch, findings = workers.run(order_of(recorded, same, number, traced))
-        seen += any(finding.fingerprint.startswith(repro.fingerprint) for finding in findings)
+        seen += any(shows(finding, repro.fingerprint) for finding in findings)
         found.update({finding.fingerprint: finding for finding in findings})
         if number == 0:
             diverged = _divergence(recorded, batch)
@@ -75,7 +75,7 @@ def failing_step(launch: Launch, recorded: Recorded, request: ReplayRequest) -> 
     if batch.status == DIED:
         return batch.events[-1].step
     pairs = zip([seen for seen in batch.observations if seen.kind], findings, strict=True)
-    steps = [seen.step for seen, finding in pairs if finding.fingerprint.startswith(recorded.repro.fingerprint)]
+    steps = [seen.step for seen, finding in pairs if shows(finding, recorded.repro.fingerprint)]
     last = min(steps, default=batch.events[-1].step)
     return max((event.step for event in batch.events if event.step <= last), default=last)
 

@@ -11,7 +11,7 @@ from harness.builds import Symbols, get_build
 from harness.explore.child import exploring
 from harness.explore.messages import Explore
 from harness.explore.request import WHOLE
-from harness.model.finding import Finding
+from harness.model.finding import Finding, shows
 from harness.repro.replay import replay_with
 from harness.repro.resolve import Recorded, decoded
 from harness.repro.result import HANG_SECONDS, ReplayRequest, ReplayResult
@@ -80,7 +80,7 @@ def _search(launch: Launch, recorded: Recorded, executions: int) -> tuple[int, t
 def _told(recorded: Recorded, result: ReplayResult, searched: int, more: tuple[Finding, ...]) -> Reproduced:
     wanted = recorded.repro.fingerprint
     findings = tuple({finding.fingerprint: finding for finding in (*result.findings, *more)}.values())
-    found = any(finding.fingerprint.startswith(wanted) for finding in findings)
+    found = any(shows(finding, wanted) for finding in findings)
     build = "the recorded build" if result.same_build else "another build than the recorded one"
     lines = [f"{'reproduced' if found else 'not reproduced'}: seen {result.seen} of {result.tries} times on {build}"]
     if searched:
@@ -89,7 +89,7 @@ def _told(recorded: Recorded, result: ReplayResult, searched: int, more: tuple[F
         step = "" if result.diverged.step is None else f" at step {result.diverged.step}"
         lines.append(f"first divergence{step}: {result.diverged.what}")
     for finding in findings:
-        other = "" if finding.fingerprint.startswith(wanted) else " (another finding)"
+        other = "" if shows(finding, wanted) else " (another finding)"
         lines.append(f"- {finding.kind}{other}: {finding.message}")
         lines += [f"    {place.file}:{place.line} {place.function}".rstrip() for place in finding.locations]
     rate = (result.seen, result.tries)

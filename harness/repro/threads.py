@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.builds import Kind, get_build
-from harness.model.finding import Finding
+from harness.model.finding import Finding, shows
 from harness.model.problem import Problem
 from harness.repro.resolve import Recorded
 from harness.repro.result import ReplayRequest, ReplayResult
@@ -51,7 +51,7 @@ def tried(launch: Launch, recorded: Recorded, request: ReplayRequest) -> ReplayR
         while tries < (request.times or TIMES_THREADS) and not interrupts():
             findings = again.once()
             tries += 1
-            seen += any(finding.fingerprint.startswith(repro.fingerprint) for finding in findings)
+            seen += any(shows(finding, repro.fingerprint) for finding in findings)
             found.update({finding.fingerprint: finding for finding in findings})
         if interrupts():
             raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from harness.builds import Symbols
 from harness.explore.child import Explorer, WorkerEnded
 from harness.explore.messages import Explore, Force, Replay, ToWorker
 from harness.model.batch import DIED, Batch, Observation, Stack
-from harness.model.finding import Finding
+from harness.model.finding import Finding, shows
 from harness.model.scenario import Scenario
 from harness.model.schedule import NO_CALIBRATION, Choice, Options, Schedule
 from harness.oracle import Death, crash_finding, exit_finding, hang_finding, observed
@@ -52,7 +52,7 @@ class Worker:
 
 
 class Trials:
-    """Runs tries for one finding. `wanted`: the beginning of its fingerprint. Every method may raise Over.
+    """Runs tries for one finding. `wanted`: what its repro calls it. Every method may raise Over.
 
     `deadline`: by time.monotonic; `hang_after`: seconds that one execution may take. `step_bound`: points after which
     an execution is none of a smaller case, 0: as the options say; what runs in circles else takes most of the time.
@@ -203,7 +203,7 @@ class Trials:
                 raise WorkerEnded(None, child.text(0, child.printed))
 
     def _wants(self, finding: Finding) -> bool:
-        if not finding.fingerprint.startswith(self._wanted):
+        if not shows(finding, self._wanted):
             return False
         self.finding = finding
         return True

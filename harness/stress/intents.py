@@ -6,7 +6,7 @@ machine itself) leaves the intents of its workers behind. The next command on th
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from harness.builds import BlackBox
-from harness.model.finding import Finding
+from harness.model.finding import ENDED, Finding
 from harness.model.problem import Problem
 from harness.model.repro import Origin, Repro, on_threads
 from harness.model.scenario import Scenario
@@ -35,6 +35,7 @@ def scheduled_intent(repro: Repro, scenario: Scenario, executions: int, seed_at:
     """Return the intent of a batch: its scenario and seeds from the repro's on, `executions` of them (0: by time)."""
     return {
         "what": SCHEDULED,
+        "suite": scenario.suite,
         "repro": msgspec.to_builtins(repro),
         "scenario": msgspec.to_builtins(scenario),
         "executions": executions,
@@ -64,9 +65,14 @@ def recover(root: Path, notify: Callable[[str], None]) -> None:
         build, records = read_intents(folder)
         run = RunStore(folder)
         for record, area in records:
-            with contextlib.suppress(KeyError, TypeError, ValueError, msgspec.ValidationError):
+            try:
                 finding, files = _finding(build, record, area)
-                _keep(run, finding, files, notify)
+            except Exception as error:  # a damaged file, or whatever a suite raises that draws otherwise by now
+                why = " ".join(f"{type(error).__name__}: {error}".split())
+                notify(f"the scenario that it was executing can't be made again, so there is no token of it ({why})")
+                kind, quiet = _end(area)
+                finding, files = _died(kind, str(record.get("suite", "unknown")), None, quiet, ""), {}
+            _keep(run, finding, files, notify)
         mark_reported(folder)
 
 
@@ -84,21 +90,29 @@ def _keep(run: RunStore, finding: Finding, files: dict[str, bytes], notify: Call
 
 def _finding(build: dict[str, Any], record: dict[str, Any], area: bytes) -> tuple[Finding, dict[str, bytes]]:
     seed = int.from_bytes(area[record["seed_at"] :][:8], "little")
-    quiet = int.from_bytes(area[-NOTE:], "little")
-    kind = "hang" if quiet >= HANG_MS else "crash"
+    kind, quiet = _end(area)
     known = _scheduled(record, seed, area) if record["what"] == SCHEDULED else _threads(build, record, seed)
     if known is None:
-        return _died(kind, record["suite"], seed or None, quiet), {}
+        return _died(kind, record["suite"], seed or None, quiet, ""), {}
     repro, scenario = known
     seed = repro.schedule.seed if repro.scheduled else scenario.seed  # of the first execution, if none had begun
-    finding = _died(kind, scenario.suite, seed, quiet)
-    return bundled(finding, replace(repro, fingerprint=finding.fingerprint), scenario, build)
+    finding = _died(kind, scenario.suite, seed, quiet, repro.digest)
+    return bundled(finding, replace(repro, fingerprint=ENDED), scenario, build)
 
 
-def _died(kind: str, suite: str, seed: int | None, quiet: int) -> Finding:
+def _end(area: bytes) -> tuple[str, int]:
+    """The kind of finding, and for how many milliseconds nothing had moved."""
+    quiet = int.from_bytes(area[-NOTE:], "little")
+    return "hang" if quiet >= HANG_MS else "crash", quiet
+
+
+def _died(kind: str, suite: str, seed: int | None, quiet: int, digest: str) -> Finding:
+    """The finding of one execution: each that was under way is one of its own, for any of them may have ended it."""
     stood = f", which had made no progress for {quiet / 1000:.0f} s" if kind == "hang" else ""
     death = Death(suite, seed, "under way", "racewash's own process was gone at the next start on this store\n")
-    return death.finding(kind, "racewash itself was ended with this execution", detail=stood)
+    finding = death.finding(kind, "racewash itself was ended with this execution", detail=stood)
+    execution = hashlib.sha256(f"{finding.fingerprint} {digest} {seed}".encode()).hexdigest()
+    return replace(finding, fingerprint=execution[: len(ENDED)])
 
 
 def _scheduled(record: dict[str, Any], seed: int, area: bytes) -> tuple[Repro, Scenario]:

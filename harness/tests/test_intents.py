@@ -14,14 +14,23 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.builds import BatchProgress
+from harness.builds import BatchProgress, BlackBox
 from harness.model.finding import Finding
-from harness.model.repro import Repro
+from harness.model.problem import Problem
+from harness.model.repro import Origin, Repro
+from harness.model.scenario import Scenario
+from harness.model.schedule import Options, Schedule
+from harness.model.suite import Shape, Suite
 from harness.model.token import parse_token
+from harness.repro import ReplayRequest
+from harness.repro.replay import replay_with
 from harness.repro.resolve import resolve
-from harness.store import new_run, read_findings, store_findings
-from harness.stress.intents import recover
+from harness.store import Intents, new_run, read_findings, store_findings
+from harness.stress.intents import recover, scheduled_intent, threads_intent
+from harness.stress.process import NOTE
+from harness.tests.fake_explorer import CHOICES, leave
 from harness.tests.fake_suites import suite as fake_suite
+from harness.tests.test_explore import launch
 from harness.tests.test_explore import suite as exploring_suite
 from harness.tests.test_stress import race
 
@@ -29,6 +38,8 @@ pytestmark = pytest.mark.contract
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = Path("no-store")
+IDENTITY = "0123456789abcdef"
+SHAPE = Shape(threads=2, ops=6)
 PATIENCE = 300.0  # seconds for a supervisor and its worker to get to work, far above what they need
 
 # ---- Intents ----
@@ -96,15 +107,98 @@ def test_what_was_under_way_when_racewash_died_is_a_finding(
     assert again == []
 
 
+def cut_off(store: Path, records: list[dict[str, Any]], area: bytes = b"", build: str = IDENTITY) -> Path:
+    """Leave a run behind whose process is gone, as these workers were under way; return its folder."""
+    run = new_run(store, 2)
+    intent = run.path / "intent.json"
+    intent.write_text(json.dumps({**json.loads(intent.read_bytes()), "started": 1.0}), encoding="utf-8")
+    intents = Intents(
+        run.path, {"kind": "sched", "identity": build, "compiler": "", "patches": [], "archive": ""}, print
+    )
+    for number, record in enumerate(records):
+        intents.begin(f"worker-{number}", record)
+        (run.path / "under-way" / f"worker-{number}.area").write_bytes(area)
+    return run.path
+
+
+def batch_of(name: str, seed: int, strategy: str = "random") -> dict[str, Any]:
+    """Return the intent of a batch that begins with a seed."""
+    scenario = exploring_suite(name, 1).drawn(3, SHAPE)
+    repro = Repro(Origin(name, 3, SHAPE), scenario.digest, Options(strategy), Schedule(strategy, seed), IDENTITY, "")
+    return scheduled_intent(repro, scenario, 10, BatchProgress.seed_at())
+
+
+def test_each_worker_under_way_is_a_finding_with_a_token(tmp_path: Path) -> None:
+    cut_off(tmp_path, [batch_of("segv", 100), batch_of("segv", 200)])
+    recover(tmp_path, lambda _: None)
+    findings = store_findings(tmp_path)
+    assert sorted((finding.seed, finding.count) for finding in findings) == [(100, 1), (200, 1)]
+    assert len({finding.token for finding in findings}) == 2
+
+
+@pytest.mark.parametrize(("what", "seen"), [("segv", 1), ("data-race", 0)])
+def test_what_ended_racewash_is_seen_again_as_any_end_of_the_process(what: str, seen: int, tmp_path: Path) -> None:
+    """Nobody knows how it ended: any way counts, and no other finding."""
+    cut_off(tmp_path, [batch_of(what, 100)])
+    recover(tmp_path, lambda _: None)
+    [finding] = store_findings(tmp_path)
+    known = {what: exploring_suite(what, 1)}
+    for given in (finding.token or "", finding.bundle or ""):
+        recorded = resolve(given, tmp_path / "elsewhere", known)
+        replayed = replay_with(launch(), recorded, ReplayRequest(given, times=1))
+        assert (replayed.seen, len(replayed.findings)) == (seen, 1)
+
+
+def test_what_was_under_way_has_its_choices_where_no_seed_says_them(tmp_path: Path) -> None:
+    area = bytearray(BlackBox.size(events=False) + NOTE)
+    leave(area, CHOICES)
+    area[BatchProgress.seed_at()] = 105
+    cut_off(tmp_path, [batch_of("chosen-segv", 100, "guided")], bytes(area))
+    recover(tmp_path, lambda _: None)
+    [finding] = store_findings(tmp_path)
+    schedule = resolve(finding.bundle or "", NOWHERE).repro.schedule
+    assert (schedule.seed, schedule.choices) == (105, CHOICES)
+
+
+@pytest.mark.parametrize("raised", [Problem("no such fault"), IndexError("list index"), RuntimeError("a\nb")], ids=repr)
+def test_what_cannot_be_drawn_again_is_told_and_the_store_stays_usable(
+    raised: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(seed: int, shape: Shape) -> Scenario:
+        raise raised
+
+    monkeypatch.setattr("harness.generate.discover", lambda: {"lost": Suite("lost", "a test", (), (), draw)})
+    lost = threads_intent("lost", "kvcache", 5, SHAPE, 0, 1, 0)
+    cut_off(tmp_path, [lost, batch_of("segv", 100)])
+    told: list[str] = []
+    recover(tmp_path, told.append)
+    assert any(type(raised).__name__ in line and "\n" not in line for line in told)
+    assert {(finding.suite, finding.token is None) for finding in store_findings(tmp_path)} == {
+        ("lost", True),
+        ("segv", False),
+    }
+    again: list[str] = []
+    recover(tmp_path, again.append)
+    assert again == []
+
+
+def test_a_damaged_build_leaves_the_finding_without_a_token(tmp_path: Path) -> None:
+    path = cut_off(tmp_path, [batch_of("segv", 100)])
+    (path / "under-way" / "build.json").write_text("{", encoding="utf-8")
+    told: list[str] = []
+    recover(tmp_path, told.append)
+    [finding] = store_findings(tmp_path)
+    assert (finding.kind, finding.suite, finding.token) == ("crash", "segv", None)
+    assert any("can't be made again" in line for line in told)
+
+
 def test_no_run_takes_anything_away_from_an_earlier_one(tmp_path: Path) -> None:
     """Neither one that ends well nor one that was cut off, nor what is made of that."""
     first = race(tmp_path, fake_suite("violate"), seconds=0.1)
     before = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
-    cut_off = new_run(tmp_path, 2)
-    intent = cut_off.path / "intent.json"
-    intent.write_text(json.dumps({**json.loads(intent.read_bytes()), "started": 1.0}), encoding="utf-8")
+    run = cut_off(tmp_path, [])
     race(tmp_path, fake_suite("violate"), seconds=0.1)
-    assert (cut_off.path / "reported.json").exists()
+    assert (run / "reported.json").exists()
     assert {path: path.read_bytes() for path in before} == before
 
 
