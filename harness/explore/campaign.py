@@ -99,11 +99,10 @@ class Campaign:
                 "one that dies (`racewash run` has real ones)"
             )
         self.symbols.look_up(pc for seen in batch.observations for stack in seen.stacks for pc in stack.pcs)
-        for seen in batch.observations:
-            if seen.kind:
-                self._found(unit, seen)
-            else:
-                self.fail(f"the suite {unit.suite} can't be explored ({seen.name}): {seen.message}", problem=False)
+        for seen in batch.findings:
+            self._found(unit, seen)
+        if batch.obstacle:
+            self.fail(f"the suite {unit.suite} can't be explored {batch.obstacle}", problem=False)
 
     def died(self, unit: Unit, finding: Finding, schedule: Schedule) -> None:
         """A worker died in an execution: keep the finding, with a token by that execution's schedule."""

@@ -32,7 +32,7 @@ class Slot:
         self._name = f"worker-{number}"
         self._child: Explorer | None = None
         self._unit: Unit | None = None
-        self._ready = False
+        self._ready = self._failed = False  # it can take a unit; it has told an error of its own
         self._calibration: Calibration = NO_CALIBRATION  # what the executions under way were given
         self._idle_deaths = 0  # of its processes, between two units
         self._done = 0  # executions of the unit that have come already
@@ -114,7 +114,7 @@ class Slot:
         self._child = kept or Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
         self._cpu_before = kept.measure()[0] if kept else 0.0
         self._quiet, self._beat = 0.0, (0, 0)
-        self._ready = kept is not None
+        self._ready, self._failed = kept is not None, False
         if kept:
             self._campaign.met("")
 
@@ -139,6 +139,7 @@ class Slot:
                 if message.batch.exhausted and left > 0:
                     self._campaign.units.give_back(unit, left)
             case Failed():
+                self._failed = True
                 self._campaign.fail(message.text, message.problem)
 
     def _finish(self, child: Explorer) -> None:
@@ -162,6 +163,10 @@ class Slot:
 
     def _bury(self, child: Explorer) -> None:
         """The process has ended by itself."""
+        if self._failed:  # its end is no finding
+            self._part(child)
+            self._unit = None
+            return
         if not self._ready:
             raise RunFailed(f"a worker could not start, it ended with {child.process.returncode}: {_last_line(child)}")
         code = child.process.returncode

@@ -142,13 +142,13 @@ class _Search:
         return None
 
     def _judge(self, unit: Unit, batch: Batch) -> Hit | None:
-        for seen in batch.observations:
-            if not seen.kind:
-                raise Problem(f"the suite {unit.suite} can't be explored ({seen.name}): {seen.message}")
+        for seen in batch.findings:
             finding = observed(seen, unit.suite, self._symbols.frames)
             if finding.kind in self._hunt.kinds:
                 return self._hit(unit, seen, finding)
             self._others.setdefault(finding.fingerprint, finding)
+        if batch.obstacle:
+            raise Problem(f"the suite {unit.suite} can't be explored {batch.obstacle}")
         return None
 
     def _hit(self, unit: Unit, seen: Observation, finding: Finding) -> Hit:

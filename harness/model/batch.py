@@ -108,3 +108,13 @@ class Batch:
     history: tuple[Done, ...] = ()  # of the last execution, when asked for
     faults: FaultCounts = NO_COUNTS  # of plans with faults
     hashes: bytes = b""  # a trace hash for each seed, 8 bytes little-endian
+
+    @property
+    def findings(self) -> list[Observation]:
+        """The observations that are findings."""
+        return [seen for seen in self.observations if seen.kind]
+
+    @property
+    def obstacle(self) -> str:
+        """Why an execution could not be made at all, empty when each could."""
+        return next((f"({seen.name}): {seen.message}" for seen in self.observations if not seen.kind), "")

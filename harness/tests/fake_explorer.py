@@ -45,6 +45,8 @@ def misbehave(what: str) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     elif what == "exit":
         os._exit(0)
+    elif what == "broken":
+        raise ValueError("a mistake of racewash")
     elif what == "hang":
         time.sleep(3600)
     elif what in ("killed", "stopped"):
@@ -55,6 +57,8 @@ def seen(what: str, seed: int) -> list[Observation]:
     """Return what is found at a seed at which something goes wrong."""
     if what == "race-then-segv":
         return [observation("data-race", seed)]
+    if what == "uncreated-race":
+        return [observation("", seed), observation("data-race", seed)]
     if what in KINDS:
         return [observation(what, seed)]
     if what == "listed":

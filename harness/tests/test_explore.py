@@ -199,6 +199,18 @@ def test_what_cannot_be_executed_is_no_finding(tmp_path: Path) -> None:
         search(tmp_path, suite("refused"))
 
 
+def test_what_was_found_beside_what_cannot_be_executed_is_kept(tmp_path: Path) -> None:
+    result = search(tmp_path, suite("uncreated-race", 1), executions=1)
+    assert [finding.kind for finding in read_findings(result.path)] == ["data-race"]
+    assert any("can't be explored" in note for note in result.notes)
+
+
+def test_a_workers_own_error_after_a_finding_is_no_finding(tmp_path: Path) -> None:
+    result = search(tmp_path, suite("data-race", 1), suite("broken", 1), executions=4)
+    assert only(result).kind == "data-race"
+    assert any("a mistake of racewash" in note for note in result.notes)
+
+
 # ---- Workers that die ----
 
 

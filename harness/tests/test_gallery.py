@@ -95,6 +95,11 @@ def test_a_finding_of_another_kind_does_not_count_and_the_search_goes_on_behind_
     assert found.executions == 6 * 40
 
 
+def test_what_was_found_beside_what_cannot_be_executed_is_a_hit() -> None:
+    found = search(launch(), hunt("uncreated-race", kinds=("data-race",)), 3)
+    assert found.hit is not None
+
+
 def test_the_same_seed_gives_the_same_search() -> None:
     one, two = (search(launch(), hunt("deadlock", kinds=("deadlock",)), 5) for _ in range(2))
     assert one.executions == two.executions
