@@ -146,6 +146,6 @@ class Campaign:
         if self.collector.knows(finding):
             self.collector.found(finding, {})
             return
-        trace = self.tracer.trace(repro, unit.scenario)
+        trace = self.tracer.trace(repro, unit.scenario, self.interrupted)
         record = build_record(self.launch.build)
         self.collector.found(*bundled(finding, repro, unit.scenario, record, trace, trace_hash))

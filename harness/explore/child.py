@@ -20,6 +20,7 @@ from harness.stress.process import Launch, Process, launch_of
 
 MODULE = "harness.explore.worker"
 LONGEST = 1 << 30  # bytes of a message: a trace of a million events, the choices of many findings
+TICK = 0.2  # seconds between two looks whether somebody has asked for an end
 START_SECONDS = 120.0  # for a worker to load its library
 
 
@@ -34,6 +35,14 @@ class WorkerEnded(Exception):
     def __init__(self, code: int | None, text: str) -> None:
         super().__init__("no answer" if code is None else f"ended with {code}")
         self.code, self.text = code, text
+
+
+class Interrupted(Exception):
+    """Somebody asked for an end while a worker was waited for."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Explorer(Process):
@@ -63,16 +72,17 @@ class Explorer(Process):
         for piece in self.pieces():
             yield from self._frames.feed(piece)
 
-    def obey(self, order: ToWorker, seconds: float) -> Batch:
+    def obey(self, order: ToWorker, seconds: float, over: Callable[[], bool] = _never) -> Batch:
         """Send an order and wait for what comes of it.
 
         Raises WorkerEnded when the process ends before, or there is no answer in time; Problem when the order can't be
-        obeyed. For one worker alone: many are watched together by harness.explore.slot.
+        obeyed; Interrupted when `over` says so. For one worker alone: many are watched together by
+        harness.explore.slot.
         """
-        self.wait_until_ready()
+        self.wait_until_ready(over)
         self.progress.clear()
         self.tell(order)
-        return self.answer(seconds)
+        return self.answer(seconds, over)
 
     def left(self) -> Batch | None:
         """Return what there is of the execution that the process dies of, None where nothing was written down."""
@@ -82,24 +92,37 @@ class Explorer(Process):
         """Return the choices of the execution under way, or that the process has died of."""
         return self._box.listed()
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, over: Callable[[], bool] = _never) -> None:
         """Wait until the library is loaded, which is no part of an execution's time."""
         if not self._ready:
-            self._next(START_SECONDS)
+            self._next(START_SECONDS, over)
 
-    def answer(self, seconds: float) -> Batch:
+    def answer(self, seconds: float, over: Callable[[], bool] = _never) -> Batch:
         """Wait for what comes of the last order; see `obey`."""
-        while not isinstance(message := self._next(seconds), Explored):
+        while not isinstance(message := self._next(seconds, over), Explored):
             pass
         return message.batch
 
-    def _next(self, seconds: float) -> FromWorker:
+    def answer_of_many(self, seconds: float, over: Callable[[], bool]) -> Batch:
+        """Wait as `answer` does, but so long for each of the order's executions."""
+        beat, since = (0, 0), time.monotonic()
+        while True:
+            try:
+                return self.answer(TICK, over)
+            except WorkerEnded as ended:
+                now = time.monotonic()
+                if (self.progress.executions, self.progress.seed) != beat:
+                    beat, since = (self.progress.executions, self.progress.seed), now
+                if ended.code is not None or now - since > seconds:
+                    raise
+
+    def _next(self, seconds: float, over: Callable[[], bool]) -> FromWorker:
         """Wait for a message that is no error."""
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.fd, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
-                selector.select(left)
+                selector.select(min(left, TICK))
                 ended = self.process.poll() is not None
                 try:
                     self._waiting += self.messages()
@@ -114,6 +137,8 @@ class Explorer(Process):
                     return message
                 if ended:
                     raise WorkerEnded(self.process.returncode, self.text(0, self.printed))
+                if over():
+                    raise Interrupted
         raise WorkerEnded(None, self.text(0, self.printed))
 
     def _family(self) -> list[psutil.Process]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.builds import Symbols
 from harness.explore.campaign import Campaign
-from harness.explore.child import Explorer, WorkerEnded
+from harness.explore.child import Explorer, Interrupted, WorkerEnded
 from harness.explore.messages import Explore
 from harness.explore.units import SEEDS, Unit
 from harness.model.batch import Batch, Event
@@ -22,7 +22,6 @@ from harness.stress.process import Launch
 EXPLAINED = 3  # divergences that are looked into
 TRACED = 1_000_000
 _HASH = 8  # bytes
-_BATCH_SECONDS = 600.0  # that a whole batch may take
 # What differs at the first event that differs -> the cause, by the kind of point.
 _CAUSES = {"clock": "time", "draw": "randomness", "alloc": "address"}
 
@@ -45,15 +44,19 @@ def self_check(campaign: Campaign, tell: Callable[[str], None]) -> SelfCheck:
         while not campaign.ending and (unit := campaign.units.next()) is not None:
             order = _order(unit, campaign, unit.first_seed, unit.executions or SEEDS)
             campaign.intend("self-check", unit)
-            one, two = _both(pair, order, _patience(campaign))
+            one, two = _both(pair, order, campaign)
             campaign.met("")
             campaign.take(unit, one)
             _compare(tally, unit, pair, (one, two), campaign)
             tell(f"{campaign.elapsed:.0f} s: {tally.seeds:,} seeds run twice, {tally.different:,} differ")
     except WorkerEnded as ended:
-        raise RunFailed(f"a worker {ended} in the self-check: {ended.text.strip()[-300:]}") from ended
+        what = "does not get on" if ended.code is None else str(ended)
+        raise RunFailed(f"a worker {what} in the self-check: {ended.text.strip()[-300:]}") from ended
+    except Interrupted:
+        pass  # what the two were at is not compared
     finally:
         for child in pair:
+            campaign.collector.cpu_seconds += child.measure()[0]
             child.end()
             child.close()
     return SelfCheck(seeds=tally.seeds, different=tally.different, divergences=tuple(tally.divergences))
@@ -93,20 +96,18 @@ def _order(unit: Unit, campaign: Campaign, first_seed: int, executions: int, tra
     return Explore(unit.scenario, options, first_seed, executions, hashes=True, trace=trace)
 
 
-def _patience(campaign: Campaign) -> float:
-    return campaign.request.hang_after + _BATCH_SECONDS
-
-
 def _pair(launch: Launch) -> tuple[Explorer, Explorer]:
     other = {**launch.environment, "RACEWASH_SELF_CHECK": "x" * 4096}  # it moves whatever lies below the environment
     return Explorer(launch), Explorer(replace(launch, environment=other))
 
 
-def _both(pair: tuple[Explorer, Explorer], order: Explore, seconds: float) -> tuple[Batch, Batch]:
+def _both(pair: tuple[Explorer, Explorer], order: Explore, campaign: Campaign) -> tuple[Batch, Batch]:
     for child in pair:
-        child.wait_until_ready()
+        child.wait_until_ready(campaign.interrupted)
+        child.progress.clear()
         child.tell(order)
-    return pair[0].answer(seconds), pair[1].answer(seconds)
+    one, two = (child.answer_of_many(campaign.request.hang_after, campaign.interrupted) for child in pair)
+    return one, two
 
 
 def _compare(
@@ -127,7 +128,7 @@ def _explained(unit: Unit, number: int, pair: tuple[Explorer, Explorer], campaig
     name = f"suite {unit.suite}, schedule seed {seed}"
     for first, history in ((seed, ""), (unit.first_seed, ", only after the executions before it in its process")):
         order = _order(unit, campaign, first, seed + 1 - first, TRACED)
-        one, two = _both(pair, order, _patience(campaign))
+        one, two = _both(pair, order, campaign)
         difference = first_difference(one.events, two.events)
         if difference:
             left, right = difference

@@ -21,6 +21,7 @@ from harness.stress.failure import RunFailed
 from harness.stress.messages import Garbled
 
 _TAIL = 16 << 10  # bytes of what a worker printed, kept with its death
+MEASURE_EVERY = 0.2
 _LONGEST_STEP = 1.0  # a supervisor that was held up itself must not blame its workers for it
 
 
@@ -39,6 +40,8 @@ class Slot:
         self._quiet = 0.0  # seconds without a sign of life
         self._beat = (0, 0)
         self._cpu_before = 0.0  # seconds that the process had used up for others
+        self._cpu = 0.0  # all that it had used up when it was measured last: of one that has ended nothing is known
+        self._unmeasured = 0.0  # seconds since then
         self._spawn()
 
     @property
@@ -112,7 +115,8 @@ class Slot:
         campaign = self._campaign
         kept = campaign.spare.take(campaign.launch) if campaign.spare else None
         self._child = kept or Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
-        self._cpu_before = kept.measure()[0] if kept else 0.0
+        self._cpu = self._cpu_before = kept.measure()[0] if kept else 0.0
+        self._unmeasured = 0.0
         self._quiet, self._beat = 0.0, (0, 0)
         self._ready, self._failed = kept is not None, False
         if kept:
@@ -154,12 +158,18 @@ class Slot:
         self._quiet = 0.0 if beat != self._beat else self._quiet + passed
         self._beat = beat
         child.note(self._quiet)
+        self._unmeasured += passed
+        if self._unmeasured >= MEASURE_EVERY:
+            self._measure(child)
         if not self._ready:
             if self._quiet > START_SECONDS:
                 raise RunFailed(f"a worker did not start within {START_SECONDS:.0f} s: {_last_line(child)}")
         elif self._unit is not None and self._quiet > self._campaign.request.hang_after:
             stacks, quiet = native_stacks(child.pids(), self._campaign.interrupted), round(self._quiet)
             self._lose(child, lambda death: hang_finding(death, quiet, (), stacks))
+
+    def _measure(self, child: Explorer) -> None:
+        self._cpu, self._unmeasured = max(self._cpu, child.measure()[0]), 0.0
 
     def _bury(self, child: Explorer) -> None:
         """The process has ended by itself."""
@@ -206,7 +216,8 @@ class Slot:
 
     def _part(self, child: Explorer) -> None:
         campaign = self._campaign
-        campaign.collector.cpu_seconds += child.measure()[0] - self._cpu_before
+        self._measure(child)
+        campaign.collector.cpu_seconds += self._cpu - self._cpu_before
         if campaign.spare and campaign.canary and self.ready and child.process.poll() is None:
             campaign.spare.keep(campaign.launch, child)
         else:

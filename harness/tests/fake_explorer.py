@@ -41,7 +41,7 @@ def hash_of(seed: int) -> int:
 
 def misbehave(what: str) -> None:
     """Do what ends or stops a process."""
-    if what in ("segv", "race-then-segv", "chosen-segv"):
+    if what in ("segv", "race-then-segv", "chosen-segv", "segv-traced-hang"):
         os.kill(os.getpid(), signal.SIGSEGV)
     elif what == "exit":
         os._exit(0)
@@ -116,7 +116,7 @@ class FakeRuntime:
                 bad = bool(done)  # its choices are not the seed's alone: they come from the executions before it
                 leave(progress, CHOICES)
             if bad and not (what == "race-then-segv" and seed // every % 3):
-                misbehave(what)
+                misbehave("hang" if trace and what == "segv-traced-hang" else what)
             if bad:
                 found += seen(what, seed)
             unsteady = bad and what == "unsteady"

@@ -22,9 +22,11 @@ import pytest
 
 from harness.builds import Build
 from harness.explore import ExploreRequest, ExploreResult, explore
+from harness.explore.child import Explorer
 from harness.explore.request import EVERYTHING, SECONDS
 from harness.explore.run import explore_with
 from harness.explore.slot import Slot
+from harness.explore.spare import Spare
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
 from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
@@ -64,12 +66,13 @@ def launch(identity: str = "0123456789abcdef", **more: str) -> Launch:
     return Launch(build, (sys.executable, "-P", str(WORKER)), environment)
 
 
-def search(store: Path, *suites: Suite, by: Launch | None = None, twice: bool = False, **more: Any) -> ExploreResult:
+def search(store: Path, *suites: Suite, by: Launch | None = None, twice: bool = False, spare: Spare | None = None,
+           **more: Any) -> ExploreResult:  # fmt: skip
     asked = {"executions": 400, "hang_after": HANG, "store": store, **more}
     if "seconds" in more:
         del asked["executions"]
     request = ExploreRequest(suites=tuple(suite.name for suite in suites), **asked)
-    return explore_with(by or launch(), request, suites, SEED, lambda _: None, twice=twice)
+    return explore_with(by or launch(), request, suites, SEED, lambda _: None, twice=twice, spare=spare)
 
 
 def only(result: ExploreResult) -> Finding:
@@ -301,6 +304,58 @@ def test_an_interruption_ends_within_two_seconds(tmp_path: Path) -> None:
     assert time.monotonic() - began < 1.0 + 2.0 + 1.0
     assert result.interrupted
     assert read_run(result.path)["interrupted"] is True
+
+
+def test_an_interruption_ends_within_two_seconds_while_a_finding_is_traced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same execution, once more for its trace, hangs."""
+    began: list[float] = []
+
+    def obey(*args: Any) -> Any:
+        began.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*args)
+
+    real = Explorer.obey
+    monkeypatch.setattr(Explorer, "obey", obey)
+    result = search(tmp_path, suite("segv-traced-hang", 1), executions=8, hang_after=10.0)
+    assert time.monotonic() - began[0] < 2.0 + 1.0
+    assert (only(result).kind, result.interrupted, len(began)) == ("crash", True, 1)
+
+
+def test_an_interruption_ends_a_self_check_within_two_seconds(tmp_path: Path) -> None:
+    timer = threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    result = search(tmp_path, suite("hang", 1), hang_after=60.0, twice=True)
+    assert time.monotonic() - began < 2.0 + 2.0 + 1.0
+    assert result.interrupted
+
+
+def test_a_self_check_does_not_wait_longer_for_an_execution_than_it_may_take(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match="does not get on in the self-check"):
+        search(tmp_path, suite("hang", 1), twice=True)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_cpu_seconds_of_a_worker_that_dies_count(kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process has taken 5 s, as far as one can see while it is there; what others had of a kept one is theirs."""
+    measured = {True: 5.0, False: 0.0}
+    monkeypatch.setattr(Explorer, "measure", lambda child: (measured[child.process.poll() is None], 0))
+    spare = Spare() if kept else None
+    try:
+        if kept:
+            search(tmp_path, suite("fine"), executions=1, spare=spare)
+        result = search(tmp_path, suite("segv", 1), executions=1, spare=spare)
+        assert (only(result).count, result.cpu_seconds) == (1, 5.0 if kept else 10.0)
+    finally:
+        if spare:
+            spare.close()
+
+
+def test_cpu_seconds_of_a_self_check_count(tmp_path: Path) -> None:
+    assert search(tmp_path, suite("fine"), executions=8, twice=True).cpu_seconds > 0
 
 
 def test_a_killed_supervisor_takes_its_workers_along(tmp_path: Path) -> None:
