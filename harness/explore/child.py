@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import selectors
 import time
@@ -10,13 +11,13 @@ from collections.abc import Callable, Iterator
 import psutil
 
 from harness.builds import BatchProgress, BlackBox, Build
-from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, ToWorker, from_worker
+from harness.explore.messages import Explored, Failed, FromWorker, Load, Ready, Show, ToWorker, from_worker
 from harness.model.batch import Batch
 from harness.model.problem import Problem
 from harness.model.schedule import Choice
 from harness.stress.failure import RunFailed
 from harness.stress.messages import Frames, Garbled, encode
-from harness.stress.process import Launch, Process, launch_of
+from harness.stress.process import NOTE, Launch, Process, launch_of
 
 MODULE = "harness.explore.worker"
 LONGEST = 1 << 30  # bytes of a message: a trace of a million events, the choices of many findings
@@ -53,15 +54,30 @@ class Explorer(Process):
     """
 
     def __init__(self, launch: Launch, area: Callable[[int], int | None] | None = None) -> None:
-        super().__init__(launch, BlackBox.size(events=area is None), area)
+        self._size, self._traces = BlackBox.size(events=area is None), area is None
+        super().__init__(launch, self._size, area)
         self.progress, self._box = BatchProgress(self.area), BlackBox(self.area)
-        self._traces = area is None
         self._kinds: dict[int, str] = {}
         self.codes: dict[str, tuple[str, ...]] = {}  # names of return codes by target, once it is ready
         self._frames = Frames(from_worker, LONGEST)
         self._waiting: list[FromWorker] = []
         self._ready = False
         self.tell(Load(launch.build, os.getpid(), self.area_fd))
+
+    def show_in(self, area: Callable[[int], int | None]) -> None:
+        """Show its progress in another area from now on: whoever uses it again keeps it in a run of its own.
+
+        Where there is no room for that, the old one does, which nobody finds any more when this process dies.
+        """
+        fd = area(self._size + NOTE)
+        if fd is None:
+            return
+        self._let_go()
+        self.area.close()
+        self.area = mmap.mmap(fd, self._size + NOTE)
+        self.progress, self._box = BatchProgress(self.area), BlackBox(self.area)
+        self.tell(Show(os.readlink(f"/proc/self/fd/{fd}")))
+        os.close(fd)
 
     def tell(self, order: ToWorker) -> None:
         """Send an order."""
@@ -147,9 +163,12 @@ class Explorer(Process):
 
     def _close(self) -> None:
         if hasattr(self, "progress"):  # not when the process could not be started
-            self.progress.close()
-            self._box.close()
+            self._let_go()
         super()._close()
+
+    def _let_go(self) -> None:
+        self.progress.close()
+        self._box.close()
 
 
 def _refuse(message: FromWorker) -> None:

@@ -19,6 +19,12 @@ class Load(msgspec.Struct, tag=True):
     progress: int
 
 
+class Show(msgspec.Struct, tag=True):
+    """To a worker that is used again: show progress in this file from now on. Nothing is answered."""
+
+    area: str
+
+
 class Explore(msgspec.Struct, tag=True):
     """To a worker: explore seeds from `first_seed` on. See Runtime.explore.
 
@@ -92,7 +98,7 @@ class Failed(msgspec.Struct, tag=True):
 
 
 FromWorker = Ready | Measured | Explored | Failed
-ToWorker = Load | Explore | Replay | Force
+ToWorker = Load | Show | Explore | Replay | Force
 
 
 def from_worker(data: bytes) -> FromWorker:

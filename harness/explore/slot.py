@@ -7,6 +7,7 @@ with the seed after it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from harness.explore.campaign import MAX_DEATHS, Campaign
 from harness.explore.child import START_SECONDS, Explorer
@@ -113,8 +114,11 @@ class Slot:
 
     def _spawn(self) -> None:
         campaign = self._campaign
+        area = partial(campaign.intents.area, self._name)
         kept = campaign.spare.take(campaign.launch) if campaign.spare else None
-        self._child = kept or Explorer(campaign.launch, lambda size: campaign.intents.area(self._name, size))
+        if kept:
+            kept.show_in(area)
+        self._child = kept or Explorer(campaign.launch, area)
         self._cpu = self._cpu_before = kept.measure()[0] if kept else 0.0
         self._unmeasured = 0.0
         self._quiet, self._beat = 0.0, (0, 0)

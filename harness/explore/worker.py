@@ -5,6 +5,7 @@ Its commands come on stdin; its messages go out on the descriptor FD.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import sys
@@ -23,6 +24,7 @@ from harness.explore.messages import (
     Measured,
     Ready,
     Replay,
+    Show,
     ToWorker,
     to_worker,
 )
@@ -44,11 +46,22 @@ def serve(fd: int, loader: Callable[[Build], Runtime]) -> None:
         send(fd, Ready(runtime.canary(), *names))
         area = mmap.mmap(load.progress, 0)
         while (order := receive(sys.stdin.buffer, to_worker)) is not None:
-            send(fd, Explored(_obeyed(fd, runtime, order, area)))
+            if isinstance(order, Show):
+                with contextlib.suppress(
+                    FileNotFoundError
+                ):  # the run that wanted it has ended already, without a batch
+                    area = _mapped(order.area)
+            else:
+                send(fd, Explored(_obeyed(fd, runtime, order, area)))
     except Problem as problem:
         send(fd, Failed(str(problem), problem=True))
     except Exception:
         send(fd, Failed(traceback.format_exc(), problem=False))
+
+
+def _mapped(path: str) -> mmap.mmap:
+    with open(path, "r+b") as file:
+        return mmap.mmap(file.fileno(), 0)
 
 
 def _obeyed(fd: int, runtime: Runtime, order: ToWorker, area: mmap.mmap) -> Batch:

@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.builds import BatchProgress
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore.run import explore_with
 from harness.explore.spare import Spare
+from harness.store import Intents
 from harness.tests.conftest import workers
 from harness.tests.test_explore import launch, suite
 
@@ -46,6 +48,20 @@ def test_a_worker_is_used_again(spare: Spare, tmp_path: Path) -> None:
     assert second.canary is True
     assert [one.executions for one in second.suites] == [one.executions for one in first.suites] == [40]
     assert 0 <= second.cpu_seconds < psutil.Process(worker).cpu_times().user + 1
+
+
+def test_a_run_has_the_progress_of_a_worker_that_is_used_again(
+    spare: Spare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When racewash itself dies in the second run, its folder says at which seed."""
+    monkeypatch.setattr(Intents, "clear", lambda self: None)
+    at = BatchProgress.seed_at()
+    before = workers()
+    for number in (1, 2):
+        result = search(spare, tmp_path / str(number))
+        [area] = result.path.glob("under-way/worker-0.area")
+        assert int.from_bytes(area.read_bytes()[at : at + 8], "little") > 0
+        assert len(kept(before)) == 1
 
 
 def test_each_build_has_its_own(spare: Spare, tmp_path: Path) -> None:
