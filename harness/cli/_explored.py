@@ -37,7 +37,7 @@ def controlled(control: Control, seconds: float, executions: int) -> list[str]:
         f"controlled: {points:,} points{speed}: {kinds or 'none'}",
         f"  {control.decisions:,} decisions, {control.switches:,} switches, {control.preemptions:,} preemptions",
         f"  up to {control.threads} threads and {control.max_steps:,} points an execution",
-        f"  {control.distinct:,} distinct schedules, {control.coverage:,} reads-from pairs",
+        f"  at least {control.distinct:,} distinct schedules, {control.coverage:,} reads-from pairs",
         f"not controlled: {control.plain_accesses:,} plain accesses were no points,",
         f"  {control.shared_words:,} words shared without a point between them,",
         f"  {control.foreign_accesses:,} accesses to memory that isn't judged, {control.unseen:,} unseen calls",

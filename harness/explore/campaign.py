@@ -92,7 +92,7 @@ class Campaign:
         result.seconds += batch.seconds
         for name, count in batch.checks.items():
             result.invariants[name] = result.invariants.get(name, 0) + count
-        self.figures.add(unit.suite, unit.scenario.target, batch)
+        self.figures.add(unit.suite, unit.scenario, batch)
         if unit.scenario.processes:
             self.collector.note(
                 f"the processes of {unit.suite} were fibers of one address space: nothing is said of mappings, nor of "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.model.batch import Batch
 from harness.model.output import Control
+from harness.model.scenario import Scenario
 
 _SUMS = (
-    "distinct", "decisions", "switches", "preemptions", "bounded", "demotions", "plain_accesses", "foreign_accesses",
+    "decisions", "switches", "preemptions", "bounded", "demotions", "plain_accesses", "foreign_accesses",
     "unseen", "judged", "undecided",
 )  # fmt: skip
 
@@ -27,11 +28,14 @@ class Figures:
     shared_words: int = 0
     memory_model: str = ""
     targets: set[str] = field(default_factory=set)
+    _distinct: dict[str, int] = field(default_factory=dict)  # the largest of a scenario's batches
     _coverage: dict[str, int] = field(default_factory=dict)  # the largest of a suite's batches
 
-    def add(self, suite: str, target: str, batch: Batch) -> None:
+    def add(self, suite: str, scenario: Scenario, batch: Batch) -> None:
         """Add a batch of a suite."""
-        self.targets.add(target)
+        self.targets.add(scenario.target)
+        content = replace(scenario, seed=0).digest
+        self._distinct[content] = max(self._distinct.get(content, 0), batch.distinct)
         self.batches += 1
         self.exhausted += batch.exhausted
         self.points.update(batch.points)
@@ -41,6 +45,11 @@ class Figures:
         self.shared_words = max(self.shared_words, batch.shared_words)
         self.memory_model = batch.memory_model or self.memory_model
         self._coverage[suite] = max(self._coverage.get(suite, 0), batch.coverage)
+
+    @property
+    def distinct(self) -> int:
+        """Different schedules, at least: two batches of one scenario may have seen the same ones."""
+        return sum(self._distinct.values())
 
     @property
     def coverage(self) -> int:
@@ -54,6 +63,7 @@ class Figures:
             threads=self.threads,
             max_steps=self.max_steps,
             shared_words=self.shared_words,
+            distinct=self.distinct,
             coverage=self.coverage,
             batches=self.batches,
             exhausted=self.exhausted,

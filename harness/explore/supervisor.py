@@ -72,7 +72,7 @@ def _telling(campaign: Campaign, slots: list[Slot]) -> str:
     under_way = [slot.under_way for slot in slots]
     executions = sum(suite.executions for suite in campaign.collector.suites.values())
     executions += sum(count for count, _ in under_way)
-    distinct = campaign.figures.sums["distinct"] + sum(count for _, count in under_way)
+    distinct = campaign.figures.distinct + sum(count for _, count in under_way)
     speed = executions / campaign.elapsed if campaign.elapsed else 0.0
     now = ", ".join(dict.fromkeys(slot.suite for slot in slots if slot.suite)) or "no batch"
     return (

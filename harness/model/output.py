@@ -84,12 +84,13 @@ class Control:
     """What the scheduled runtime controlled, over all executions.
 
     `points` by kind: where it could act; `decisions`: where more than one outcome was possible. `distinct`: different
-    schedules. `coverage`: different reads-from pairs. `plain_accesses`: reads and writes that were no points.
-    `shared_words`: words that two threads touched with nothing between them that orders them; `foreign_accesses`: of
-    memory that is not judged; `unseen`: calls that went to the system. `exhausted` of `batches` saw every schedule of
-    their scenario, up to `preemption_bound` (-1: without a bound). `bounded`: executions in which fairness was forced,
-    `demotions`: spinning threads put back. `threads` and `max_steps`: the most of one execution. `judged`: histories
-    held against sequential models; `undecided`: those that were too long or too entangled.
+    schedules, at least: of each scenario the batch with most, added up. `coverage`: different reads-from pairs.
+    `plain_accesses`: reads and writes that were no points. `shared_words`: words that two threads touched with nothing
+    between them that orders them; `foreign_accesses`: of memory that is not judged; `unseen`: calls that went to the
+    system. `exhausted` of `batches` saw every schedule of their scenario, up to `preemption_bound` (-1: without a
+    bound). `bounded`: executions in which fairness was forced, `demotions`: spinning threads put back. `threads` and
+    `max_steps`: the most of one execution. `judged`: histories held against sequential models; `undecided`: those that
+    were too long or too entangled.
     """
 
     points: dict[str, int]

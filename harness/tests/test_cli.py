@@ -487,7 +487,7 @@ def test_the_end_of_an_exploration_says_what_was_controlled() -> None:
 
     text = end(EXPLORED)
     for words in ("memory model: sc", "1,234 points", "load 1,234", "99 decisions", "5 preemptions", "up to 4 threads",
-                  "42 distinct", "8 plain accesses", "planted race was found",
+                  "at least 42 distinct", "8 plain accesses", "planted race was found",
                   "exhausted up to bound 3: 1 of 2 batches", "nothing found"):  # fmt: skip
         assert words in text
     assert text.splitlines()[-1] == "again: racewash explore --seed 9"

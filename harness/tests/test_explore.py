@@ -23,11 +23,13 @@ import pytest
 from harness.builds import Build
 from harness.explore import ExploreRequest, ExploreResult, explore
 from harness.explore.child import Explorer
+from harness.explore.figures import Figures
 from harness.explore.request import EVERYTHING, SECONDS
 from harness.explore.run import explore_with
 from harness.explore.slot import Slot
 from harness.explore.spare import Spare
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
+from harness.model.batch import Batch
 from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
 from harness.model.problem import Problem
@@ -153,7 +155,7 @@ def test_all_is_counted_and_kept(jobs: int, tmp_path: Path) -> None:
     ]
     assert result.suites[0].invariants == {"Q1": 30}
     assert result.control.points == {"load": 120, "clock": 60}
-    assert (result.control.distinct, result.control.threads, result.memory_model) == (60, 3, "sc")
+    assert (result.control.distinct, result.control.threads, result.memory_model) == (6, 3, "sc")  # one scenario each
     kept = read_run(result.path)
     assert (kept["command"], kept["executions"], kept["memory_model"]) == ("explore", 60, "sc")
     assert kept["control"]["points"] == {"load": 120, "clock": 60}
@@ -174,6 +176,14 @@ def test_time_ends_it(tmp_path: Path) -> None:
     assert time.monotonic() - began < 10
     assert all(one.executions > 0 for one in result.suites)
     assert not result.interrupted
+
+
+def test_a_schedule_of_a_scenario_that_comes_again_is_not_another_one() -> None:
+    figures = Figures()
+    for seed, distinct in ((1, 1), (1, 3), (2, 2)):  # the suite draws the same from every seed
+        figures.add("fine", suite("fine").drawn(seed, Shape(threads=2)), Batch("done", "", distinct=distinct))
+    figures.add("fine", suite("fine").drawn(1, Shape(threads=3)), Batch("done", "", distinct=5))
+    assert figures.control(-1).distinct == 3 + 5
 
 
 def test_words_shared_without_a_point_are_told(tmp_path: Path) -> None:
