@@ -154,6 +154,5 @@ def finish(
         self_check=checked,
     )
     if collector.keep_run({**result.to_dict(), **(more or {})}):
-        campaign.intents.clear()
         return result
     return replace(result, notes=tuple(collector.notes), stored=False)

@@ -59,6 +59,7 @@ def self_check(campaign: Campaign, tell: Callable[[str], None]) -> SelfCheck:
             campaign.collector.cpu_seconds += child.measure()[0]
             child.end()
             child.close()
+        campaign.intents.clear()
     return SelfCheck(seeds=tally.seeds, different=tally.different, divergences=tuple(tally.divergences))
 
 

@@ -15,7 +15,7 @@ STOP_SECONDS = 1.2  # after an interruption, for executions under way to end; al
 
 
 def supervise(campaign: Campaign, tell: Callable[[str], None]) -> None:
-    """Explore all units. Whatever is raised, no process is left."""
+    """Explore all units. Whatever is raised, no process is left, and no intent of one."""
     slots: list[Slot] = []
     try:
         for number in range(campaign.request.jobs):
@@ -24,6 +24,7 @@ def supervise(campaign: Campaign, tell: Callable[[str], None]) -> None:
     finally:
         for slot in slots:
             slot.kill()
+        campaign.intents.clear()
 
 
 def _work(campaign: Campaign, slots: list[Slot], tell: Callable[[str], None]) -> None:

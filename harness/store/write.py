@@ -126,7 +126,8 @@ def unfinished_runs(root: Path) -> Iterator[Path]:
             continue
         if (folder / RUN).exists() or (folder / REPORTED).exists() or _alive(intent):
             continue
-        yield folder
+        if not (folder / RUN).exists():  # it may have ended well since the first look
+            yield folder
 
 
 def mark_reported(folder: Path) -> None:

@@ -110,7 +110,5 @@ def _finish(race: Race, store: RunStore) -> RunResult:
         path=store.path,
     )
     if collector.keep_run(result.to_dict()):
-        if race.intents:
-            race.intents.clear()
         return result
     return replace(result, notes=tuple(collector.notes), stored=False)

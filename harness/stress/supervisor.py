@@ -15,7 +15,7 @@ STOP_SECONDS = 1.2  # for workers to end after their current operations; all are
 
 
 def supervise(race: Race, tell: Callable[[str], None]) -> None:
-    """Run every worker to its end. Whatever is raised, no process is left."""
+    """Run every worker to its end. Whatever is raised, no process is left, and no intent of one."""
     slots: list[Slot] = []
     try:
         for number in range(race.request.processes):
@@ -28,6 +28,8 @@ def supervise(race: Race, tell: Callable[[str], None]) -> None:
     finally:
         for slot in slots:
             slot.kill()
+        if race.intents:
+            race.intents.clear()
 
 
 def _watch(race: Race, slots: list[Slot], enough: Callable[[], bool], tell: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from harness.builds import BatchProgress, BlackBox
+from harness.explore.slot import Slot as ExploreSlot
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.model.repro import Origin, Repro
@@ -25,12 +26,13 @@ from harness.model.token import parse_token
 from harness.repro import ReplayRequest
 from harness.repro.replay import replay_with
 from harness.repro.resolve import resolve
-from harness.store import Intents, new_run, read_findings, store_findings
+from harness.store import Intents, new_run, read_findings, store_findings, unfinished_runs
 from harness.stress.intents import recover, scheduled_intent, threads_intent
 from harness.stress.process import NOTE
+from harness.stress.slot import Slot as StressSlot
 from harness.tests.fake_explorer import CHOICES, leave
 from harness.tests.fake_suites import suite as fake_suite
-from harness.tests.test_explore import launch
+from harness.tests.test_explore import launch, search
 from harness.tests.test_explore import suite as exploring_suite
 from harness.tests.test_stress import race
 
@@ -110,8 +112,7 @@ def test_what_was_under_way_when_racewash_died_is_a_finding(
 def cut_off(store: Path, records: list[dict[str, Any]], area: bytes = b"", build: str = IDENTITY) -> Path:
     """Leave a run behind whose process is gone, as these workers were under way; return its folder."""
     run = new_run(store, 2)
-    intent = run.path / "intent.json"
-    intent.write_text(json.dumps({**json.loads(intent.read_bytes()), "started": 1.0}), encoding="utf-8")
+    die(run.path)
     intents = Intents(
         run.path, {"kind": "sched", "identity": build, "compiler": "", "patches": [], "archive": ""}, print
     )
@@ -119,6 +120,12 @@ def cut_off(store: Path, records: list[dict[str, Any]], area: bytes = b"", build
         intents.begin(f"worker-{number}", record)
         (run.path / "under-way" / f"worker-{number}.area").write_bytes(area)
     return run.path
+
+
+def die(run: Path) -> None:
+    """Let the process of a run be another one than this."""
+    intent = run / "intent.json"
+    intent.write_text(json.dumps({**json.loads(intent.read_bytes()), "started": 1.0}), encoding="utf-8")
 
 
 def batch_of(name: str, seed: int, strategy: str = "random") -> dict[str, Any]:
@@ -200,6 +207,39 @@ def test_no_run_takes_anything_away_from_an_earlier_one(tmp_path: Path) -> None:
     race(tmp_path, fake_suite("violate"), seconds=0.1)
     assert (run / "reported.json").exists()
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("what", ["schedules", "threads"])
+def test_a_run_that_ends_by_an_error_of_its_own_blames_no_execution(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(slot: Any, passed: float) -> None:
+        real(slot, passed)
+        if slot.suite and list(tmp_path.glob("runs/*/under-way/worker-*.json")):
+            raise AssertionError("a mistake of racewash")
+
+    kind = ExploreSlot if what == "schedules" else StressSlot
+    real = kind.step
+    monkeypatch.setattr(kind, "step", step)
+    with pytest.raises(AssertionError, match="a mistake"):
+        if what == "schedules":
+            search(tmp_path, exploring_suite("slow"), executions=20)
+        else:
+            race(tmp_path, fake_suite("fine"), seconds=0.1)
+    [run] = tmp_path.glob("runs/*")
+    die(run)
+    recover(tmp_path, lambda _: None)
+    assert store_findings(tmp_path) == []
+
+
+def test_a_run_that_ends_while_it_is_looked_at_was_not_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alive(intent: Path) -> bool:
+        (intent.parent / "run.json").write_text("{}", encoding="utf-8")
+        return False
+
+    cut_off(tmp_path, [])
+    monkeypatch.setattr("harness.store.write._alive", alive)
+    assert list(unfinished_runs(tmp_path)) == []
 
 
 def test_a_finished_run_leaves_no_intent(tmp_path: Path) -> None:
