@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +222,12 @@ def test_a_run_that_ends_by_an_error_of_its_own_blames_no_execution(
     kind = ExploreSlot if what == "schedules" else StressSlot
     real = kind.step
     monkeypatch.setattr(kind, "step", step)
+    execute: dict[str, Callable[[], object]] = {
+        "schedules": lambda: search(tmp_path, exploring_suite("slow"), executions=20),
+        "threads": lambda: race(tmp_path, fake_suite("fine"), seconds=0.1),
+    }
     with pytest.raises(AssertionError, match="a mistake"):
-        if what == "schedules":
-            search(tmp_path, exploring_suite("slow"), executions=20)
-        else:
-            race(tmp_path, fake_suite("fine"), seconds=0.1)
+        execute[what]()
     [run] = tmp_path.glob("runs/*")
     die(run)
     recover(tmp_path, lambda _: None)
