@@ -42,6 +42,7 @@ BOTH = " and ".join(map(str, STANDARD.layouts))
 @click.command(epilog="Example: racewash sweep supply --schedules 20 --once")
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--fault", type=click.Choice(FAULTS), default=FAULTS[0], show_default=True,
+              metavar="[alloc|stall|clock]",  # the others are refused with a sentence
               help="What fails: allocations, threads that stop where they hold something, the clock.")  # fmt: skip
 @click.option("--schedules", type=click.IntRange(1, MAX_SCHEDULES), default=STANDARD.schedules, show_default=True,
               help="Schedules of each fault point.")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.explore.request import OPTIONS, ExploreRequest
 from harness.explore.request import check as check_exploration
-from harness.model.fault import ALLOC, KINDS
+from harness.model.fault import ALLOC, KINDS, OF_PROCESSES
 from harness.model.layout import AFTER, BEFORE, Layout
 from harness.model.problem import Problem
 from harness.model.schedule import Options
@@ -78,6 +78,8 @@ def check(request: SweepRequest) -> None:
         raise Problem(f"there is no mode {', '.join(unknown) or 'given'}; the modes are {', '.join(MODES)}")
     if request.fault not in FAULTS:
         raise Problem(f"there is no fault {request.fault!r} to sweep; there is {', '.join(FAULTS)}")
+    if request.fault in OF_PROCESSES:
+        raise Problem(f"the fault '{request.fault}' needs real processes, which a sweep has not; use `racewash run`")
     if request.fault != ALLOC and PAIRS in request.modes:
         raise Problem("pairs are of allocations: a thread that stops, or a clock, is swept once and for ever")
     if not 1 <= request.points <= MAX_POINTS or not 1 <= request.steps <= MAX_STEPS:
