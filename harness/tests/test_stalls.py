@@ -247,7 +247,9 @@ def test_what_a_sweep_can_not_do_is_a_sentence() -> None:
     assert len(spread_chains(request, ("version", "wash"))) == 2 * 2 * request.threads * 2
     for wrong, said in ((replace(request, modes=(PAIRS,)), "pairs are of allocations"),
                         (replace(request, points=0), "points is 0"),
-                        (replace(request, fault="disk"), "no fault 'disk'")):  # fmt: skip
+                        (replace(request, fault="disk"), "no fault 'disk'"),
+                        (replace(request, fault="kill"), "'kill' needs real processes.*`racewash run`"),
+                        (replace(request, fault="space"), "'space' needs real processes")):  # fmt: skip
         with pytest.raises(Problem, match=said):
             sweep(wrong, lambda _: None)
 
