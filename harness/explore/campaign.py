@@ -92,6 +92,7 @@ class Campaign:
         result.seconds += batch.seconds
         for name, count in batch.checks.items():
             result.invariants[name] = result.invariants.get(name, 0) + count
+        self.collector.meet(batch.faults)
         self.figures.add(unit.suite, unit.scenario, batch)
         if unit.scenario.processes:
             self.collector.note(

@@ -134,6 +134,7 @@ def finish(
         )
     if control.unseen:
         collector.note(f"{control.unseen} calls went to the system unseen: what they return is not controlled")
+    collector.note_plan(campaign.request.faults)
     suites = collector.finish()
     result = ExploreResult(
         request=campaign.request,

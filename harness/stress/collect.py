@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.model.fault import SPACE, FaultCounts, parse_plan
 from harness.model.finding import Finding
 from harness.model.outcome import Outcome, SuiteResult
 from harness.model.problem import Problem
@@ -19,6 +20,7 @@ class Collector:
         self.suites = {name: SuiteResult(name) for name in suites}
         self.notes: list[str] = []
         self.cpu_seconds = 0.0
+        self._met = FaultCounts()
         self._store = store
         self._notify = notify
         self._findings: dict[str, Finding] = {}
@@ -56,10 +58,24 @@ class Collector:
         for name, count in outcome.codes.items():
             result.codes[name] = result.codes.get(name, 0) + count
         result.processes += outcome.processes
+        self.meet(outcome.faults)
         missing = len(outcome.latency) - len(result.latency)
         result.latency += [0] * missing
         for power, count in enumerate(outcome.latency):
             result.latency[power] += count
+
+    def meet(self, faults: FaultCounts) -> None:
+        """Add what the faults of the plan were met by."""
+        self._met += FaultCounts(met=faults.met)
+
+    def note_plan(self, faults: tuple[str, ...]) -> None:
+        """Note what a plan left untested: a fault whose conditions nothing fits, a suite whose cores all failed."""
+        for fault, met in zip(parse_plan(faults), self._met.met, strict=False):
+            if not met and fault.kind != SPACE:  # which is a limit, met by nothing
+                self.note(f"the fault '{fault}' was met 0 times: nothing that was executed fits its conditions")
+        for suite in self.suites.values():
+            if faults and suite.executions and not suite.operations:
+                self.note(f"under this plan no core of the suite {suite.name} could be created: nothing was raced")
 
     def peak(self, suite: str, rss: int) -> None:
         """Take note of a worker's resident bytes."""

@@ -95,6 +95,7 @@ def run_with(
 def _finish(race: Race, store: RunStore) -> RunResult:
     """Write run.json; when the store refuses, the result says so and has everything."""
     collector = race.collector
+    collector.note_plan(race.request.faults)
     suites = collector.finish()
     result = RunResult(
         request=race.request,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.builds import Build, Operation, Progress, Target
+from harness.model.fault import FaultCounts
 from harness.model.outcome import Outcome, Violation
 from harness.model.problem import Problem
 from harness.model.scenario import Scenario
@@ -156,13 +157,14 @@ class FakeLibrary:
         return Outcome(
             status=status,
             message="process 1 of 2 was ended by signal 11" if status == "child-died" else "no room",
-            ops=2 * len(scenario.programs),
+            ops=0 if "alloc budget=0" in scenario.faults else 2 * len(scenario.programs),
             seconds=0.001,
             checks={"I1": 3},
             violations=(violation,) if op.name in ("violate", "fill") else (),
             codes={"OK": 2, f"seed {scenario.seed}": 1},
             latency=(0, 1),
             snapshot={"labels": {"USER": {"used": 1}}},
+            faults=FaultCounts(met=tuple(int("NOPE" not in fault) for fault in scenario.faults)),
         )
 
     def _show(self, area: Any, scenario: Scenario, phase: int, started: int, finished: int) -> None:

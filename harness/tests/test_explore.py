@@ -82,6 +82,14 @@ def only(result: ExploreResult) -> Finding:
     return finding
 
 
+def test_a_plan_that_leaves_something_untested_is_noted(tmp_path: Path) -> None:
+    result = search(tmp_path, suite("fine"), executions=20, faults=("alloc label=NOPE", "alloc budget=0"))
+    assert [note.split(":")[0] for note in result.notes] == [
+        "the fault 'alloc label=NOPE' was met 0 times", "under this plan no core of the suite fine could be created",
+    ]  # fmt: skip
+    assert search(tmp_path, suite("fine"), executions=20, faults=("alloc skip=9",)).notes == ()
+
+
 # ---- Units ----
 
 

@@ -101,6 +101,15 @@ def test_every_suite_runs_at_least_once_however_short_the_run(tmp_path: Path) ->
     assert [one.executions > 0 for one in result.suites] == [True, True, True]
 
 
+def test_a_plan_that_leaves_something_untested_is_noted(tmp_path: Path) -> None:
+    result = race(tmp_path, suite("fine"), seconds=0.1, faults=("alloc label=NOPE", "alloc budget=0"))
+    assert result.notes == (
+        "the fault 'alloc label=NOPE' was met 0 times: nothing that was executed fits its conditions",
+        "under this plan no core of the suite fine could be created: nothing was raced",
+    )
+    assert race(tmp_path, suite("fine"), seconds=0.1, faults=("alloc skip=9",)).notes == ()
+
+
 def test_time_is_shared_out(tmp_path: Path) -> None:
     began = time.monotonic()
     result = race(tmp_path, suite("fine"), sometimes("fine"), seconds=2.0)
