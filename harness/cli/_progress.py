@@ -23,7 +23,7 @@ def progress(seconds: float | None, clock: Callable[[], float] = time.monotonic)
 
     `seconds` None: nobody knows how long it takes.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None: closed by whoever started the process
         yield _line, at_intervals(clock)
         return
     console = Console(stderr=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.bench import ROUNDS, RealThreads, growth_ratios, speed_ratios, speeds, stock_ratio, worker_ratio
 from harness.builds import get_build, load, load_runtime
+from harness.cli._console import Console
 from harness.cli._options import SECONDS, echo_json
 from harness.explore.workloads import INCREMENTS, SEGMENTS, WORKLOADS
 from harness.model.output import BenchOutput, WorkerMemory

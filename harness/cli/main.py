@@ -5,6 +5,7 @@ Exit codes: 0 nothing found, 1 findings, 2 the user's or the environment's mista
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from tempfile import NamedTemporaryFile
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import click
 
@@ -42,6 +43,7 @@ FIRST = """Start here:
 racewash --help names every command."""
 DEBUG = "RACEWASH_DEBUG"
 USAGE, INTERNAL, INTERRUPTED, READER_GONE = 2, 3, 130, 141  # the last as a shell counts a death by SIGPIPE
+NO_ROOM = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)  # why what is printed may not be taken
 
 
 class _ReaderGone(Exception):
@@ -101,6 +103,10 @@ def call(words: Sequence[str]) -> int:
         return _call(words)
     except BrokenPipeError:  # nobody reads stderr any more
         return READER_GONE
+    except OSError as error:  # stderr takes nothing any more: nobody can be told
+        if _of_output(error):
+            return USAGE
+        raise
 
 
 def _call(words: Sequence[str]) -> int:
@@ -119,6 +125,8 @@ def _call(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if _of_output(error):
+            return _say(f"racewash: the output can't be written: {error.strerror}", USAGE)
         return _say(_internal(error), INTERNAL)
     return code if isinstance(code, int) else 0
 
@@ -129,16 +137,23 @@ def main() -> NoReturn:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     code = call(sys.argv[1:])
-    if code == READER_GONE:
-        _discard_what_is_left()
+    _discard_what_is_left()
     sys.exit(code)
 
 
+def _of_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether stdout or stderr took no more: what is wrong with a file names it."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM
+
+
 def _discard_what_is_left() -> None:
-    """Let what a closed pipe did not take go nowhere: flushing it at the end of the process would change its code."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Let what a closed pipe or a full disk did not take go nowhere: flushing it at the process's end changes its code."""
     for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+        try:
+            if stream is not None:  # closed by whoever started the process
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(sentence: str, code: int) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
 from harness.builds import get_build, load
+from harness.cli._console import Console
 from harness.cli._options import LAYOUT, MEMORY, echo_json
 from harness.live import figures
 from harness.model.layout import Layout

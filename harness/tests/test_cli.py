@@ -16,7 +16,7 @@ import click
 import pytest
 
 from harness.cli import main as entry
-from harness.cli._progress import INTERVAL, at_intervals
+from harness.cli._progress import INTERVAL, at_intervals, progress
 from harness.cli._summary import summary
 from harness.live import find_package
 from harness.model.documents import parse_defect, parse_invariants
@@ -183,14 +183,32 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert run.stderr == ""
 
 
-def test_a_closed_pipe_ends_with_its_own_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["list", "suites"], ["table", "--memory", "64M"]], ids=" ".join)
+def test_a_closed_pipe_ends_with_its_own_code(words: list[str], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     run = subprocess.run(
-        [str(RACEWASH), "list", "suites"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        [str(RACEWASH), *words], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writing)
     assert (run.returncode, run.stderr) == (entry.READER_GONE, "")
+
+
+@pytest.mark.parametrize(("where", "said"), [
+    (">/dev/full", "racewash: the output can't be written: No space left on device\n"), ("2>/dev/full", ""),
+])  # fmt: skip
+def test_output_that_is_not_taken_is_the_environments_fault(where: str, said: str, tmp_path: Path) -> None:
+    words = "list suites" if said else "list everything"
+    script = f"{shlex.quote(str(RACEWASH))} {words} {where}"
+    run = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", said)
+
+
+def test_a_closed_stderr_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with progress(1) as (notify, tell):
+        notify("nobody hears it")
+        tell("nor this")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
