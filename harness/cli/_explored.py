@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli._shrunk import shrunk_text
-from harness.cli._summary import checked, findings_text, kept, replay_text, suites_text
+from harness.cli._summary import checked, findings_text, kept, replay_text, store_of, suites_text
 from harness.model.output import Control, ExploreOutput
 from harness.model.output_shrink import ShrunkFinding
 
@@ -25,7 +25,7 @@ def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = (
     lines += _shrunk(output.shrunk)
     lines.append(_canary(output, missed))
     lines += [kept(output.path, output.stored), f"again: {output.again}"]
-    return "\n".join(lines + replay_text(output.findings, patches))
+    return "\n".join(lines + replay_text(output.findings, store_of(output.path), patches))
 
 
 def controlled(control: Control, seconds: float, executions: int) -> list[str]:

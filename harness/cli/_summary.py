@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from harness.model.finding import Finding
 from harness.model.output import RunOutput, SuiteFigures
 
 MOST_TOKENS = 8
+STORE = Path(".racewash")  # the standard one
 NOT_STORED = 2  # exit code of what found nothing but could not write that down
 
 
@@ -22,23 +24,42 @@ def summary(output: RunOutput) -> str:
         lines.append("racewash: the sanitizer did not report the defect planted for it, so this run proves nothing; "
                      "`racewash doctor` says what this machine lacks")  # fmt: skip
     lines += [kept(output.path, output.stored), f"again: {output.again}"]
-    return "\n".join(lines + replay_text(output.findings))
+    return "\n".join(lines + replay_text(output.findings, store_of(output.path)))
 
 
 def kept(path: str, stored: bool) -> str:
     """Return where a run is, as a line."""
     if not stored:
         return f"racewash: what stands above is kept nowhere else: {path} has no run.json, for the reason noted"
-    return f"kept in {path}; `racewash report {path}` makes a page of it"
+    return f"kept in {path}; `{shlex.join(['racewash', 'report', path])}` makes a page of it"
 
 
-def replay_text(findings: tuple[Finding, ...], patches: Sequence[Path] = ()) -> list[str]:
+def store_of(path: str) -> Path:
+    """Return the store in which a run's folder is.
+
+    >>> store_of("my store/runs/20261126T0211")
+    PosixPath('my store')
+    """
+    return Path(path).parents[1]
+
+
+def replay_text(findings: tuple[Finding, ...], store: Path, patches: Sequence[Path] = ()) -> list[str]:
     """Return the last lines: how each finding, the first few of many, is seen again."""
-    patched = "".join(f" --patch {path}" for path in patches)
     tokens = [finding.token for finding in findings if finding.token]
-    lines = [f"replay: racewash replay {token}{patched}" for token in tokens[:MOST_TOKENS]]
+    lines = [replay_line(token, store, patches) for token in tokens[:MOST_TOKENS]]
     left = len(tokens) - MOST_TOKENS
-    return lines + ([f"replay: {left} more, see `racewash list findings`"] if left > 0 else [])
+    more = shlex.join(["racewash", "list", "findings", *_store_words(store)])
+    return lines + ([f"replay: {left} more, see `{more}`"] if left > 0 else [])
+
+
+def replay_line(token: str, store: Path, patches: Sequence[Path] = ()) -> str:
+    """Return the command that shows a finding again, as it can be pasted into a shell."""
+    patched = [word for path in patches for word in ("--patch", str(path))]
+    return f"replay: {shlex.join(['racewash', 'replay', token, *patched, *_store_words(store)])}"
+
+
+def _store_words(store: Path) -> list[str]:
+    return [] if store == STORE else ["--store", str(store)]
 
 
 def suites_text(suites: tuple[SuiteFigures, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli._summary import checked, findings_text, kept
+from harness.cli._summary import checked, findings_text, kept, replay_line, store_of
 from harness.model.fault import ALLOC, STALL
 from harness.model.output import SweepOutput
 
@@ -25,8 +25,7 @@ def summary(output: SweepOutput, missed: str = "", patches: Sequence[Path] = ())
     lines.append(_canary(output, missed))
     lines += [kept(output.path, output.stored), f"again: {output.again}"]
     first = next((finding.token for finding in output.findings if finding.token), None)
-    patched = "".join(f" --patch {path}" for path in patches)
-    return "\n".join(lines + ([f"replay: racewash replay {first}{patched}"] if first else []))
+    return "\n".join(lines + ([replay_line(first, store_of(output.path), patches)] if first else []))
 
 
 def _figures(output: SweepOutput) -> list[str]:

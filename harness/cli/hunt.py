@@ -8,7 +8,7 @@ import click
 
 from harness.cli._options import SECONDS, echo_json
 from harness.cli._progress import progress
-from harness.cli._summary import findings_text
+from harness.cli._summary import findings_text, replay_text, store_of
 from harness.model.output import HuntOutput
 from harness.repro.hunt import SECONDS as STANDARD_SECONDS
 from harness.repro.hunt import HuntRequest, HuntResult, again
@@ -88,10 +88,8 @@ def summary(output: HuntOutput, patches: tuple[Path, ...] = ()) -> str:
     lines += [f"kept in {output.path}", f"again: {output.again}"]
     if output.found is None:
         return "\n".join([*lines, f"not found: {tried}"])
-    patched = "".join(f" --patch {path}" for path in patches)
-    store = "" if output.path.startswith(".racewash/") else f" --store {Path(output.path).parents[1]}"
     lines.append(f"found the same by its {output.match}: {tried}")
-    return "\n".join([*lines, f"replay: racewash replay {output.token}{patched}{store}"])
+    return "\n".join([*lines, *replay_text((output.found,), store_of(output.path), patches)])
 
 
 def exit_code(output: HuntOutput) -> int:

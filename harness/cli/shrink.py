@@ -9,6 +9,7 @@ import click
 from harness.cli._options import SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._shrunk import figures_of, shrunk_text
+from harness.cli._summary import replay_line
 from harness.cli.replay import EXAMPLE, MOST
 from harness.model.output import ShrinkOutput
 from harness.shrink import ShrinkRequest, Shrunk
@@ -49,8 +50,7 @@ def shrink(what: str, seconds: float, times: int, patches: tuple[Path, ...], sto
         echo_json(output)
     else:
         click.echo(f"\n{output.shrunk.story}", nl=False)
-    patched = "".join(f" --patch {path}" for path in patches)
-    click.echo(f"replay: racewash replay {output.shrunk.token}{patched}", err=True)
+    click.echo(replay_line(output.shrunk.token, store, patches), err=True)
     if result.interrupted:
         return 130
     return 1 if output.shrunk.rate[0] else 0

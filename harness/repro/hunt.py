@@ -42,7 +42,7 @@ from harness.stress.intents import recover
 from harness.stress.interrupts import Interrupts
 from harness.stress.process import Launch
 from harness.stress.request import MAX_SEED, OWN
-from harness.stress.result import number
+from harness.stress.result import number, option_words
 
 SECONDS = 60.0
 _SLICE_MS = 250  # for a scenario
@@ -129,7 +129,13 @@ def hunt_with(launch: Launch, request: HuntRequest, folder: Path | None, hunted:
 
 def again(request: HuntRequest, seed: int) -> str:
     """Return the command that hunts the same once more."""
+    standard = HuntRequest("")
     words = ["racewash", "hunt", request.given, "--seconds", number(request.seconds), "--seed", str(seed)]
+    words += option_words({
+        "--jobs": (request.jobs, standard.jobs),
+        "--store": (request.store, standard.store),
+        "--hang-after": (request.hang_after, standard.hang_after),
+    })  # fmt: skip
     words += [word for path in request.patches for word in ("--patch", str(path))]
     return shlex.join(words)
 

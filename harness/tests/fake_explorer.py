@@ -135,7 +135,8 @@ class FakeRuntime:
         events = (Event(1, 0, "load", 8, False, 64, 5, 100), Event(2, 1, "clock", 8, True, 0, os.getpid(), 100))
         return Batch(
             status, "", tuple(found), executions=done, distinct=done, points={"load": 2 * done, "clock": done},
-            thread_max=3, seconds=0.001, checks={"Q1": done}, operations=0 if "alloc budget=0" in scenario.faults else 4 * done,
+            thread_max=3, seconds=0.001, checks={"Q1": done},
+            operations=0 if "alloc budget=0" in scenario.faults else 4 * done,
             faults=FaultCounts(met=tuple(int("NOPE" not in fault) for fault in scenario.faults)),
             trace_hash=hash_of(seed),
             calibration=CALIBRATION, memory_model="sc", shared_words=3 if what == "shared" else 0,

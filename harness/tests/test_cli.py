@@ -17,7 +17,7 @@ import pytest
 
 from harness.cli import main as entry
 from harness.cli._progress import INTERVAL, at_intervals, progress
-from harness.cli._summary import summary
+from harness.cli._summary import MOST_TOKENS, summary
 from harness.live import find_package
 from harness.model.documents import parse_defect, parse_invariants
 from harness.model.finding import Finding, Location
@@ -344,6 +344,24 @@ def test_the_end_of_a_run_shows_findings_with_their_folders() -> None:
     assert "nothing found" not in text
 
 
+@pytest.mark.parametrize(("path", "stored"), [
+    (".racewash/runs/x", []), ("my store/runs/x", ["--store", "my store"]),
+])  # fmt: skip
+def test_the_commands_of_the_end_can_be_pasted(path: str, stored: list[str]) -> None:
+    from harness.cli._explored import summary as explored
+
+    findings = (replace(FINDING, token="rw1.xyz"),) * (MOST_TOKENS + 1)
+    patches = (Path("my fix.patch"), Path("it's.patch"))
+    run = summary(replace(RUN, findings=findings, path=path)).splitlines()
+    assert shlex.split(run[-2]) == ["replay:", "racewash", "replay", "rw1.xyz", *stored]
+    assert shlex.split(run[-1].split("`")[1]) == ["racewash", "list", "findings", *stored]
+    [kept] = [line for line in run if line.startswith("kept")]
+    assert shlex.split(kept.split("`")[1]) == ["racewash", "report", path]
+    last = explored(replace(EXPLORED, findings=findings[:1], path=path), "", patches).splitlines()[-1]
+    patched = ["--patch", "my fix.patch", "--patch", "it's.patch"]
+    assert shlex.split(last) == ["replay:", "racewash", "replay", "rw1.xyz", *patched, *stored]
+
+
 def test_a_blind_sanitizer_is_said_loudly() -> None:
     assert "proves nothing" in summary(replace(RUN, canary=False))
     assert "proves nothing" not in summary(replace(RUN, canary=None))
@@ -387,6 +405,23 @@ def test_no_command_is_told_for_what_none_does_again() -> None:
 
     assert intent(RunRequest(layout=None), 1, ("map",))["again"] is None
     assert explored_intent(ExploreRequest(layout=None), 1, ("map",))["again"] is None
+
+
+def test_the_command_to_hunt_again_means_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cli import hunt as module
+    from harness.repro.hunt import again
+
+    requests: list[Any] = []
+
+    def remember(request: Any, *_say: Any) -> Any:
+        requests.append(request)
+        raise Problem("only the request counts here")
+
+    monkeypatch.setattr(module, "hunt_bundle", remember)
+    words = ["--seconds", "2.5", "--jobs", "2", "--store", "a b", "--hang-after", "7", "--patch", "my fix.patch"]
+    assert entry.call(["hunt", "some bundle", *words]) == 2
+    assert entry.call(shlex.split(again(requests[0], 77))[1:]) == 2
+    assert replace(requests[0], seed=77) == requests[1]
 
 
 def test_plain_progress_is_a_line_at_intervals(capsys: pytest.CaptureFixture[str]) -> None:
@@ -510,6 +545,6 @@ def test_the_end_of_an_exploration_says_what_was_controlled() -> None:
         assert words in text
     assert text.splitlines()[-1] == "again: racewash explore --seed 9"
     found = end(replace(EXPLORED, findings=(replace(FINDING, token="rw1.xyz"),)))
-    assert found.splitlines()[-1] == "replay: racewash replay rw1.xyz"
+    assert found.splitlines()[-1] == "replay: racewash replay rw1.xyz --store store"
     assert "proves nothing" in end(replace(EXPLORED, canary=False), "it is blind")
     assert "it is blind" in end(replace(EXPLORED, canary=False), "it is blind")
