@@ -12,7 +12,7 @@ import msgspec
 
 from harness.model.fault import parse_fault
 from harness.model.layout import Layout, parse_layout
-from harness.model.memory import MIN_MEMORY
+from harness.model.memory import MAX_MEMORY, MIN_MEMORY
 from harness.model.output import Output
 from harness.model.problem import Problem
 
@@ -32,6 +32,8 @@ class _Memory(click.ParamType[int]):
         size = int(match[1]) * _UNITS[match[2].upper()]
         if size < MIN_MEMORY:
             self.fail(f"{value} is below the core's minimum of {MIN_MEMORY >> 20}M", param, ctx)
+        if size > MAX_MEMORY:
+            self.fail(f"{value} is above the core's maximum of {MAX_MEMORY >> 30}G", param, ctx)
         return size
 
 

@@ -88,7 +88,8 @@ def _compilers() -> Iterator[Probe]:
     for kind, option in (("tsan", "ThreadSanitizer"), ("asan", "AddressSanitizer")):
         yield _sanitizer(kind, option, compiler)
     found = compiler is not None and _has_cmocka(compiler)
-    yield Probe("cmocka", found, "installed", "install libcmocka-dev to run the tests of the C core")
+    fix = "install libcmocka-dev" if compiler else "install a C compiler first, then libcmocka-dev"
+    yield Probe("cmocka", found, "installed", f"{fix} to run the tests of the C core")
 
 
 def _sanitizer(kind: str, name: str, compiler: Compiler | None) -> Probe:

@@ -120,15 +120,15 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
         result = explore_suites(request, notify, tell, twice=self_check)
         small = shrink_findings(result, 0 if self_check else shrinking, notify, tell)
         shrunk = tuple(figures_of(one, store, notify) for one in small)
-    output = output_of(result, shrunk)
+    output = output_of(result, shrunk, result.interrupted or any(one.interrupted for one in small))
     click.echo(summary(output, result.missed, patches), err=True)
     if as_json:
         echo_json(output)
-    return INTERRUPTED if any(one.interrupted for one in small) else exit_code(output)
+    return exit_code(output)
 
 
-def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...] = ()) -> ExploreOutput:
-    """Return what a finished exploration says of itself."""
+def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...], interrupted: bool) -> ExploreOutput:
+    """Return what a finished exploration says of itself; `interrupted`: it, or the shrinking after it."""
     request = result.request
     suites = tuple(map(suite_figures, result.suites))
     return ExploreOutput(
@@ -152,7 +152,7 @@ def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...] = ()) -> 
         canary=result.canary,
         self_check=result.self_check,
         shrunk=shrunk,
-        interrupted=result.interrupted,
+        interrupted=interrupted,
         notes=result.notes,
         path=str(result.path),
         stored=result.stored,

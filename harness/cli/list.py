@@ -35,7 +35,7 @@ def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> N
     if topic == "findings" and not store.exists():
         raise Problem(f"the store {store} does not exist; name another with --store, or start with `racewash run`")
     if store.is_dir():
-        recover(store, lambda sentence: click.echo(sentence, err=True))
+        recover(store, _warn)
     wanted = TOPICS if topic is None else (topic,)
     output = ListOutput(
         command="list",
@@ -47,13 +47,17 @@ def list_topics(topic: str | None, target: str, store: Path, as_json: bool) -> N
         invariants=_invariants(target) if "invariants" in wanted else None,
         strategies=_strategies() if "strategies" in wanted else None,
         sites=_sites(target) if "sites" in wanted else None,
-        findings=tuple(store_findings(store)) if "findings" in wanted else None,
+        findings=tuple(store_findings(store, _warn)) if "findings" in wanted else None,
     )
     if as_json:
         echo_json(output)
         return
     parts = [_text(name, rows) for name in TOPICS if (rows := _rows(output, name)) is not None]
     click.echo("\n\n".join(parts))
+
+
+def _warn(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 def _suites(target: str) -> tuple[SuiteLine, ...]:

@@ -147,7 +147,7 @@ def _of_output(error: Exception) -> TypeGuard[OSError]:
 
 
 def _discard_what_is_left() -> None:
-    """Let what a closed pipe or a full disk did not take go nowhere: flushing it at the process's end changes its code."""
+    """Let what a closed pipe or a full disk did not take go nowhere: flushing it at the end would change the code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:  # closed by whoever started the process

@@ -74,7 +74,8 @@ def exhibits(request: GalleryRequest) -> tuple[list[Exhibit], list[PatchError]]:
     """
     folder = request.patches or sources() / "native" / "defects"
     if not folder.is_dir():
-        raise Problem(f"the folder of patches {folder} does not exist")
+        missing = "is no folder" if folder.exists() else "does not exist"
+        raise Problem(f"the folder of patches {folder} {missing}")
     paths = _chosen(sorted(folder.glob("*.patch")), request.names, folder)
     shown, errors = [], []
     for path in paths:

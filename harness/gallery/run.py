@@ -92,6 +92,8 @@ def _each(bench: Bench, shown: Sequence[Exhibit], work: Callable[[Exhibit], Made
         except Stopped:
             return None
         except Problem as problem:
+            if bench.interrupted():  # a compiler that Ctrl-C ended says nothing of the patch
+                return None
             errors.append(PatchError(exhibit.defect.name, str(problem)))
             return None
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 MIN_MEMORY = 64 << 20  # bytes: the specification's least limit of a core
+MAX_MEMORY = 1 << 40  # bytes: the largest limit that our core takes
 
 
 @dataclass(frozen=True, slots=True)

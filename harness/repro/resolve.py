@@ -56,9 +56,6 @@ def read_bundle(folder: Path) -> Recorded:
     """Return what a bundle's folder holds."""
     if not os.path.isdir(folder):
         raise Problem(f"{folder} does not exist; give a token or the folder of a finding")
-    if not (folder / REPRO).exists() and (folder / "finding.json").exists():
-        raise Problem(f"{folder} has no schedule ({REPRO}): what real threads did is not recorded; `racewash explore` "
-                      "finds schedules")  # fmt: skip
     recorded = decoded(_read(folder / REPRO), _read(folder / SCENARIO), f"the bundle {folder}")
     return replace(recorded, folder=folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from harness.store.disk import TEMPORARY
 from harness.store.write import FINDING, FINDINGS, FORMAT, RUN, RUNS, SHRUNK
 
 
+def _refuse(sentence: str) -> None:
+    raise Problem(sentence)
+
+
 def read_run(folder: Path) -> dict[str, Any]:
     """Return what run.json says."""
     return _read(folder / RUN)
@@ -21,8 +26,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 def read_findings(folder: Path) -> list[Finding]:
     """Return a run's findings, in the order in which they were found."""
-    found = [_read_finding(path) for path in _entries(folder / FINDINGS) if (path / FINDING).exists()]
-    return [finding for _, finding in sorted(found, key=lambda item: (item[0], item[1].fingerprint))]
+    return _read_findings(folder, _refuse)
 
 
 def read_finding(bundle: Path) -> Finding:
@@ -38,14 +42,15 @@ def newest_run(root: Path) -> Path | None:
     return finished[-1] if finished else None
 
 
-def store_findings(root: Path) -> list[Finding]:
+def store_findings(root: Path, unreadable: Callable[[str], None] = _refuse) -> list[Finding]:
     """Return all findings of a store, of unfinished runs too: one for each fingerprint, the first one first.
 
-    Counts are added up; the bundle is the first one.
+    Counts are added up; the bundle is the first one. `unreadable` gets a sentence for each that can't be read; without
+    it the first one of these raises Problem.
     """
     found: dict[str, Finding] = {}
     for folder in _entries(root / RUNS):
-        for finding in read_findings(folder):
+        for finding in _read_findings(folder, unreadable):
             known = found.get(finding.fingerprint)
             merged = replace(known, count=known.count + finding.count) if known else finding
             found[finding.fingerprint] = merged
@@ -68,6 +73,18 @@ def _entries(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise Problem(f"{folder} can't be read: {error.strerror}") from error
+
+
+def _read_findings(folder: Path, unreadable: Callable[[str], None]) -> list[Finding]:
+    """A run's findings, in the order in which they were found, without those that can't be read."""
+    found = []
+    for path in _entries(folder / FINDINGS):
+        try:
+            if (path / FINDING).exists():
+                found.append(_read_finding(path))
+        except Problem as problem:
+            unreadable(str(problem))
+    return [finding for _, finding in sorted(found, key=lambda item: (item[0], item[1].fingerprint))]
 
 
 def _read_finding(folder: Path) -> tuple[str, Finding]:

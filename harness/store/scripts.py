@@ -37,7 +37,11 @@ $scenario
 
 _PROGRAM = """
 if __name__ == "__main__":
-    seen = racewash.reproduce(REPRO, SCENARIO)
+    try:
+        seen = racewash.reproduce(REPRO, SCENARIO)
+    except racewash.Problem as problem:
+        print(f"repro.py: {problem}", file=sys.stderr)
+        sys.exit(2)
     print(seen.text)
     sys.exit(1 if seen.reproduced else 0)
 """
@@ -52,7 +56,9 @@ def test_$name() -> None:
     assert not seen.reproduced, seen.text
 """
 
-_HOW_PROGRAM = """Run `python repro.py`: exit code 1 when it is seen again, 0 when it isn't. $where"""
+_HOW_PROGRAM = (
+    "Run `python repro.py`: exit code 1 when it is seen again, 0 when it isn't, 2 when it can't be run. $where"
+)
 _HOW_TEST = """Run `pytest test_repro.py`: it fails while the defect is there and passes when it is gone. $where"""
 _WHERE = (
     "The C sources are those of the installed racewash, or of the folder that RACEWASH_SOURCES names; patches (a colon "

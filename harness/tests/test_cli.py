@@ -137,6 +137,15 @@ def test_an_unknown_command_names_those_that_exist(capsys: pytest.CaptureFixture
     assert all(name in err for name in entry.COMMANDS)
 
 
+@pytest.mark.parametrize(("memory", "said"), [
+    ("63M", "below the core's minimum of 64M"), ("1025G", "above the core's maximum of 1024G"),
+    ("9" * 30 + "G", "above the core's maximum"),
+])  # fmt: skip
+def test_a_size_that_no_core_takes(memory: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.call(["table", "--memory", memory]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_interrupted(end_with: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert end_with(KeyboardInterrupt()) == 130
     assert "interrupted" in capsys.readouterr().err
@@ -496,6 +505,7 @@ def test_doctor_says_what_is_missing_and_goes_on(tmp_path: Path) -> None:
     for name in ("compiler", "libtsan", "libasan", "patch", "gdb", "cmocka"):
         assert not checks[name]["ok"]
         assert "install" in checks[name]["fix"]
+    assert checks["cmocka"]["fix"].startswith("install a C compiler first")
     assert checks["Python"] == {"name": "Python", "ok": True, "fix": None}
     assert list(tmp_path.iterdir()) == [tmp_path / "empty"], "looking leaves nothing behind"
 

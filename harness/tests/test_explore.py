@@ -15,12 +15,14 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
 from harness.builds import Build
+from harness.cli.main import call
 from harness.explore import ExploreRequest, ExploreResult, explore
 from harness.explore.child import Explorer
 from harness.explore.figures import Figures
@@ -32,6 +34,8 @@ from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
 from harness.model.batch import Batch
 from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
+from harness.model.output import ExploreOutput, decode
+from harness.model.output_shrink import CaseSize, ShrunkFinding
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
 from harness.model.schedule import NO_CALIBRATION, Choice, Options, died_of
@@ -88,6 +92,26 @@ def test_a_plan_that_leaves_something_untested_is_noted(tmp_path: Path) -> None:
         "the fault 'alloc label=NOPE' was met 0 times", "under this plan no core of the suite fine could be created",
     ]  # fmt: skip
     assert search(tmp_path, suite("fine"), executions=20, faults=("alloc skip=9",)).notes == ()
+
+
+def test_an_interrupted_shrinking_is_said_in_json_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli import explore as module
+
+    result = search(tmp_path, suite("deadlock"))
+    size = CaseSize(threads=2, operations=9, setup=0, preemptions=1, choices=3, faults=0, parameters=0)
+    small = ShrunkFinding(
+        finding=only(result), before=size, after=size, whole=False, tries=1, seconds=0.1, token="rw1.x", bundle=None,
+        rate=(0, 0), story="",
+    )  # fmt: skip
+    monkeypatch.setattr(module, "explore_suites", lambda *_, **__: result)
+    monkeypatch.setattr(module, "shrink_findings", lambda *_: [SimpleNamespace(interrupted=True)])
+    monkeypatch.setattr(module, "figures_of", lambda *_: small)
+    assert call(["explore", "map", "--store", str(tmp_path), "--json"]) == 130
+    output = decode(capsys.readouterr().out)
+    assert isinstance(output, ExploreOutput)
+    assert output.interrupted
 
 
 # ---- Units ----

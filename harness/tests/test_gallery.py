@@ -18,7 +18,8 @@ from harness.gallery import GalleryRequest, GalleryResult, gallery
 from harness.gallery.keep import key_of
 from harness.gallery.measure import Bench, until_decided
 from harness.gallery.real import race_threads
-from harness.gallery.request import exhibits
+from harness.gallery.request import Exhibit, exhibits
+from harness.gallery.run import _each
 from harness.gallery.search import Hunt, repeated, search
 from harness.generate import discover
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, ratio_over
@@ -179,16 +180,31 @@ def test_patches_that_cannot_be_used_are_errors(tmp_path: Path) -> None:
     assert exit_code(output_of(result)) == 2
 
 
+def test_a_build_that_was_interrupted_blames_no_patch() -> None:
+    """The compiler gets the Ctrl-C too, and ends as if the patch were wrong."""
+    ended: list[bool] = []
+
+    def build(_: Exhibit) -> None:
+        ended.append(True)
+        raise Problem("the sched build failed")
+
+    shown, errors = exhibits(GalleryRequest(names=("expansion-plain-store",)))
+    bench = Bench(GalleryRequest(), {}, launch().build, lambda: bool(ended))
+    assert (_each(bench, shown, build, errors), errors, ended) == ([], [], [True])
+
+
 @pytest.mark.misuse
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["nobody"], "there is no defect 'nobody'"),
         (["--patches", "nowhere"], "the folder of patches nowhere does not exist"),
+        (["--patches", "file"], "the folder of patches file is no folder"),
         (["--budget", "-1s"], "is no length of time"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(words: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     run = racewash("gallery", *words, cwd=tmp_path)
     assert run.returncode == 2
     assert said in run.stderr

@@ -45,7 +45,7 @@ LEAKS = "segments-loser-leaks"
 
 def printed_token(finding: Finding) -> str:
     """The token as the last lines of the terminal have it."""
-    *_, last = replay_text((finding,))
+    *_, last = replay_text((finding,), Path(".racewash"))
     assert last.startswith("replay: racewash replay rw1.")
     return last.split()[-1]
 
@@ -233,6 +233,20 @@ def test_the_programs_of_a_bundle_need_no_bundle(leak: Finding, tmp_path: Path) 
         test()
 
 
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("RACEWASH_PATCHES", "no.patch", "no.patch does not exist"), ("RACEWASH_SOURCES", "/nope", "/nope"),
+])  # fmt: skip
+def test_a_bundles_program_that_cannot_run_has_not_reproduced(
+    name: str, value: str, said: str, leak: Finding, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(f"{leak.bundle}/repro.py", run_name="__main__")
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert re.fullmatch(f"repro.py: .*{said}.*\n", err)
+
+
 def changed(leak: Finding, **params: int) -> tuple[str, str]:
     """A bundle's two texts as of another build, of a scenario with other parameters."""
     made = files(leak)
@@ -361,7 +375,7 @@ def sentence(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 @pytest.mark.parametrize(
     ("damage", "word"),
     [("cut", "damaged"), ("cut-scenario", "damaged"), ("newer", "newer"), ("missing", "not whole"),
-     ("empty", "not whole"), ("finding", "damaged")],
+     ("empty", "not whole"), ("no-repro", "not whole: repro.json is missing"), ("finding", "damaged")],
 )  # fmt: skip
 def test_a_damaged_bundle_is_one_sentence(
     damage: str, word: str, leak: Finding, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -377,6 +391,8 @@ def test_a_damaged_bundle_is_one_sentence(
         repro.write_bytes(repro.read_bytes().replace(b'"format":1', b'"format":2', 1))
     elif damage == "missing":
         scenario.unlink()
+    elif damage == "no-repro":
+        repro.unlink()
     elif damage == "empty":
         for path in bundle.iterdir():
             path.unlink()

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from harness.cli.main import call
 from harness.model.finding import Finding, Location
 from harness.model.problem import Problem
 from harness.store import new_run, newest_run, read_findings, read_run, store_findings
@@ -308,6 +309,17 @@ def test_a_finding_without_its_fields(tmp_path: Path) -> None:
     (run.add_finding(FOUND, {}) / "finding.json").write_text('{"format": 1, "kind": "leak"}', encoding="utf-8")
     with pytest.raises(Problem, match="is no finding"):
         store_findings(tmp_path)
+
+
+def test_a_damaged_finding_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = new_run(tmp_path, 1)
+    other = replace(FOUND, fingerprint="fedcba987654", message="the other one")
+    (run.add_finding(FOUND, {}) / "finding.json").write_bytes(b'{"format": 1, "ki')
+    run.add_finding(other, {})
+    assert call(["list", "findings", "--store", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "the other one" in out
+    assert f"{FOUND.fingerprint}/finding.json is damaged" in err
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
