@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from harness.cli._shrunk import figures_of
 from harness.cli._summary import NOT_STORED
 from harness.explore import ExploreRequest, ExploreResult
 from harness.explore import explore as explore_suites
+from harness.explore.named import NAMED
 from harness.explore.request import MAX_OPS, OPTIONS
 from harness.explore.result import CONTROLLED, again
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
@@ -28,6 +30,11 @@ CANARY_MISSED, INTERRUPTED = 3, 130
 SHRINK = 10.0  # seconds
 STANDARD = ExploreRequest()
 INT32 = (1 << 31) - 1
+LOOKED_AT = {  # an option of strategies -> those that look at it
+    "depth": ("portfolio", "pct"),
+    "switch_probability": ("portfolio", "random", "guided"),
+    "preemption_bound": ("dfs",),
+}
 
 
 @click.command(epilog="Example: racewash explore expansion supply --executions 2000")
@@ -116,15 +123,35 @@ def explore(suites: tuple[str, ...], executions: int | None, seconds: float | No
         patches=patches,
         faults=faults,
     )
+    ignored = ignored_options(request, self_check, shrinking)
     with progress(request.time) as (notify, tell):
+        for note in ignored:
+            notify(f"note: {note}")
         result = explore_suites(request, notify, tell, twice=self_check)
         small = shrink_findings(result, 0 if self_check else shrinking, notify, tell)
+        result = replace(result, notes=(*ignored, *result.notes))
         shrunk = tuple(figures_of(one, store, notify) for one in small)
     output = output_of(result, shrunk, result.interrupted or any(one.interrupted for one in small))
     click.echo(summary(output, result.missed, patches), err=True)
     if as_json:
         echo_json(output)
     return exit_code(output)
+
+
+def ignored_options(request: ExploreRequest, self_check: bool, shrinking: float) -> list[str]:
+    """Return a sentence for each option that was given and changes nothing."""
+    strategy = request.options.strategy
+    notes = [
+        f"--{name.replace('_', '-')} changes nothing: the strategy {strategy} doesn't look at it"
+        for name, strategies in LOOKED_AT.items()
+        if getattr(request.options, name) != getattr(OPTIONS, name) and strategy not in strategies
+    ]
+    fixed = [name for name in request.suites if name in NAMED]
+    if fixed and (request.threads, request.ops) != (STANDARD.threads, STANDARD.ops):
+        notes.append(f"--threads and --ops change nothing in {', '.join(fixed)}: named scenarios are as they are")
+    if self_check and shrinking not in (0, SHRINK):
+        notes.append("--shrink changes nothing: a self-check leaves what it finds as it is")
+    return notes
 
 
 def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...], interrupted: bool) -> ExploreOutput:
@@ -156,7 +183,7 @@ def output_of(result: ExploreResult, shrunk: tuple[ShrunkFinding, ...], interrup
         notes=result.notes,
         path=str(result.path),
         stored=result.stored,
-        again=again(request, result.seed),
+        again=again(request, result.seed) + (" --self-check" if result.self_check else ""),
     )
 
 

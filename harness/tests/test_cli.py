@@ -532,6 +532,28 @@ EXPLORED = ExploreOutput(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["--strategy", "dfs", "--depth", "3"], "--depth changes nothing: the strategy dfs doesn't look at it"),
+    (["--strategy", "pct", "--preemption-bound", "2"], "--preemption-bound changes nothing"),
+    (["supply-2x1", "--threads", "5"], "--threads and --ops change nothing in supply-2x1"),
+    (["--self-check", "--shrink", "5"], "--shrink changes nothing"),
+    (["map", "--strategy", "dfs", "--preemption-bound", "2", "--threads", "2", "--shrink", "5"], ""),
+])  # fmt: skip
+def test_an_option_that_changes_nothing_is_noted(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from harness.cli import explore as module
+
+    def end(*_: Any, **__: Any) -> Any:
+        raise Problem("only what is said before counts here")
+
+    monkeypatch.setattr(module, "explore_suites", end)
+    assert entry.call(["explore", *words]) == 2
+    *notes, _ = capsys.readouterr().err.splitlines()
+    assert [note for note in notes if not note.startswith(f"note: {said}")] == []
+    assert len(notes) == (said != "")
+
+
 def test_exit_codes_of_an_exploration() -> None:
     from harness.cli.explore import exit_code
 

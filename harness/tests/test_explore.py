@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from harness.builds import Build
+from harness.cli.explore import output_of
 from harness.cli.main import call
 from harness.explore import ExploreRequest, ExploreResult, explore
 from harness.explore.child import Explorer
@@ -561,6 +562,7 @@ def test_each_seed_is_run_twice(tmp_path: Path) -> None:
     result = search(tmp_path, suite("fine"), executions=700, twice=True)
     assert result.self_check is not None
     assert (result.self_check.seeds, result.self_check.different) == (700, 0)
+    assert output_of(result, (), interrupted=False).again.endswith(" --self-check")
 
 
 def test_a_difference_is_named_with_its_cause(tmp_path: Path) -> None:
