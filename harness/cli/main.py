@@ -142,7 +142,7 @@ def main() -> NoReturn:
 
 
 def _of_output(error: Exception) -> TypeGuard[OSError]:
-    """Whether stdout or stderr took no more: what is wrong with a file names it."""
+    """Whether stdout or stderr took no more: what a folder refuses is a Problem already, or names its file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in NO_ROOM
 
 
