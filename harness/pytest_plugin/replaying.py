@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.model.finding import shows
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.suite import Suite
@@ -62,8 +63,7 @@ def replay_in(session: Session, item: pytest.Function) -> None:
 def _failure(session: Session, item: pytest.Function, result: ReplayResult) -> Found:
     """What was recorded comes first, with its token; another finding has none, for the token would not show it."""
     given = session.replay if "/" not in session.replay else None
-    recorded = {finding for finding in result.findings
-                if finding.fingerprint.startswith(result.recorded.repro.fingerprint)}  # fmt: skip
+    recorded = {finding for finding in result.findings if shows(finding, result.recorded.repro.fingerprint)}
     ordered = sorted(result.findings, key=lambda finding: finding not in recorded)
     findings = [replace(finding, token=given if finding in recorded else None) for finding in ordered]
     return found_of(f"a replay: {_told(result)}", findings, item.nodeid, _patches(item))
