@@ -55,6 +55,7 @@ class Finding:
 
 # The name in a repro of what racewash itself was ended with: nobody saw what it was, so no fingerprint of it is known.
 ENDED = "000000000000"
+NOTHING = "ffffffffffff"  # the name in a repro of an order that showed nothing: no finding is what it stands for
 _ENDINGS = ("crash", "hang", "oom")
 
 
@@ -62,8 +63,8 @@ def shows(finding: Finding, wanted: str) -> bool:
     """Whether a finding is what a repro stands for; `wanted`: its fingerprint, or the beginning of that.
 
     >>> end = Finding("hang", "no progress", "map", "5f0d3c1a9b27")
-    >>> shows(end, "5f0d3c1a"), shows(end, "77aa01b2"), shows(end, ENDED)
-    (True, False, True)
+    >>> [shows(end, wanted) for wanted in ("5f0d3c1a", "77aa01b2", ENDED, NOTHING)]
+    [True, False, True, False]
     """
     if wanted and ENDED.startswith(wanted):
         return finding.kind in _ENDINGS

@@ -13,7 +13,7 @@ from harness.explore.child import Explorer, WorkerEnded, exploring
 from harness.explore.messages import Force
 from harness.explore.trace import trace_lines
 from harness.model.batch import BAD_REQUEST, NO_MEMORY
-from harness.model.finding import Finding
+from harness.model.finding import NOTHING, Finding
 from harness.model.problem import Problem
 from harness.model.repro import Repro
 from harness.model.scenario import Scenario
@@ -22,7 +22,6 @@ from harness.oracle import observed
 from harness.stress.failure import RunFailed
 
 STRATEGY = "force"
-NOTHING = "0" * 12  # no finding's fingerprint: what a replay of an order shows that showed none is not that again
 _TRACED = 100_000
 
 
