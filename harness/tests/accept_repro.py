@@ -92,11 +92,11 @@ def test_planted_defects_are_replayed_and_their_tests_tell(path: Path, tmp_path:
     test = tmp_path / first.bundle / "test_repro.py"
     alone = tmp_path / "test_repro.py"
     alone.write_bytes(test.read_bytes())
-    assert tested(alone, str(path)) == 1, "it fails with the defect"
-    assert tested(alone, "") == 0, "it passes without"
+    assert judgement_of(alone, str(path)) == 1, "it fails with the defect"
+    assert judgement_of(alone, "") == 0, "it passes without"
 
 
-def tested(path: Path, patches: str) -> int:
+def judgement_of(path: Path, patches: str) -> int:
     """Run a test as a person would who has dropped it into a repository."""
     environment = {**os.environ, "RACEWASH_PATCHES": patches}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path.name]
@@ -148,8 +148,7 @@ def test_a_token_replays_in_a_fresh_clone_that_is_built_anew(tmp_path: Path) -> 
 
 
 def test_every_kind_from_the_true_runtime() -> None:
-    """What tests elsewhere hold, the one with a build of its own among them."""
-    pytest_command = Path(sys.executable).with_name("pytest")
-    path = "harness/tests/test_repro.py"
-    command = [str(pytest_command), "-q", "-p", "no:cacheprovider", "--import-mode=importlib", path]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    """What tests elsewhere hold, the one with a build of its own among them; they are in no wheel, so of this tree."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "harness/tests/test_repro.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
