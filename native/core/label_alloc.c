@@ -63,19 +63,19 @@ static void note_free(const la_alloc *la, void *p, size_t n, kv_label label) {
 
 /* ---- Chunks. No lock held. ---- */
 
-static la_chunk *chunk_get(la_alloc *la, kv_thread *t, uint32_t tenant, la_chunk_kind kind, uint64_t payload) {
+static la_chunk *chunk_get(la_alloc *la, kv_thread *t, la_set *set, la_chunk_kind kind, uint64_t payload) {
     uint64_t bytes = LA_CHUNK_HEADER + payload;
-    while (!la_reserve(la, tenant, bytes)) {
-        if (!make_room(la, t, tenant, bytes)) {
+    while (!la_reserve(la, set->tenant, bytes)) {
+        if (!make_room(la, t, set->tenant, bytes)) {
             return NULL;
         }
     }
     la_chunk *c = prim_mem_alloc(la->mem, bytes);
     if (c == NULL) {
-        at_sub(&la->tenants[tenant].counted, (int64_t)bytes, relaxed);
+        at_sub(&la->tenants[set->tenant].counted, (int64_t)bytes, relaxed);
         return NULL;
     }
-    *c = (la_chunk){.magic = LA_CHUNK_MAGIC, .kind = kind, .bytes = bytes};
+    *c = (la_chunk){.magic = LA_CHUNK_MAGIC, .kind = kind, .set = set, .bytes = bytes};
     if (la->noted) {
         mem_note_region(la_payload(c), payload);
     }
@@ -153,7 +153,12 @@ static LA_RAW la_obj *in_cells(la_alloc *la, la_set *set, uint64_t hold, la_chun
     return o;
 }
 
-/* In the set's chunks, else in a fresh one; the lock is left while a chunk is got, since that may wash. */
+static LA_RAW la_obj *take(la_alloc *la, la_set *set, uint64_t hold, la_chunk **c, uint64_t *lack) {
+    return hold > LA_BLOCK ? whole_blocks(la, set, hold, c, lack) : in_cells(la, set, hold, c, lack);
+}
+
+/* In the set's chunks, else in a fresh one. The lock is left while that is got, since it may wash: where room has come up
+ * meanwhile the fresh one goes back, for a chunk that is free as a whole is none to keep. */
 static void *place(la_alloc *la, kv_thread *t, la_set *set, kv_label label, size_t n, char *own) {
     uint64_t hold = la_hold(n);
     la_chunk *fresh = NULL;
@@ -162,15 +167,21 @@ static void *place(la_alloc *la, kv_thread *t, la_set *set, kv_label label, size
         void *user = NULL;
         la_chunk *c;
         (void)prim_lock(&set->lock);
-        if (fresh != NULL) {
+        la_obj *o = take(la, set, hold, &c, &lack);
+        if (o == NULL && fresh != NULL) {
             la_runs_add(set, fresh);
+            fresh = NULL;
+            lack = 0;
+            o = take(la, set, hold, &c, &lack);
         }
-        la_obj *o = hold > LA_BLOCK ? whole_blocks(la, set, hold, &c, &lack) : in_cells(la, set, hold, &c, &lack);
         if (o != NULL) {
             user = make_live(la, set, o, c, label, n, own);
         }
         prim_unlock(&set->lock);
         if (user != NULL) {
+            if (fresh != NULL) {
+                chunk_put(la, fresh);
+            }
             return user;
         }
         if (lack > 0) {
@@ -178,7 +189,7 @@ static void *place(la_alloc *la, kv_thread *t, la_set *set, kv_label label, size
                 return NULL;
             }
         } else {
-            fresh = chunk_get(la, t, set->tenant, LA_CHUNK_BLOCKS, LA_PAYLOAD);
+            fresh = chunk_get(la, t, set, LA_CHUNK_BLOCKS, LA_PAYLOAD);
             if (fresh == NULL) {
                 return NULL;
             }
@@ -187,7 +198,7 @@ static void *place(la_alloc *la, kv_thread *t, la_set *set, kv_label label, size
 }
 
 static LA_RAW void *own_chunk(la_alloc *la, kv_thread *t, la_set *set, kv_label label, size_t n, char *own) {
-    la_chunk *c = chunk_get(la, t, set->tenant, LA_CHUNK_OBJECT, la_hold(n));
+    la_chunk *c = chunk_get(la, t, set, LA_CHUNK_OBJECT, la_hold(n));
     if (c == NULL) {
         return NULL;
     }
@@ -306,7 +317,7 @@ void *la_block_alloc_at(la_alloc *la, kv_thread *t, uint32_t tenant, size_t byte
     }
     la_set *set = &la->sets[tenant][LA_CTX_CACHE];
     uint64_t hold = la_round(bytes, PRIM_PAGE);
-    la_chunk *c = chunk_get(la, t, tenant, LA_CHUNK_CACHE, hold);
+    la_chunk *c = chunk_get(la, t, set, LA_CHUNK_CACHE, hold);
     if (c == NULL) {
         return none(la);
     }

@@ -233,6 +233,7 @@ static void test_block_is_a_chunk_of_its_own(void **state) {
 typedef struct washer {
     heap *h;
     void *blocks[8];
+    void *object; /* of the label itself, which goes with the first wash; NULL: none */
     int left, calls;
     uint64_t need;
     kv_rc rc;
@@ -245,6 +246,8 @@ static kv_rc wash(void *arg, kv_thread *t, uint32_t tenant, uint64_t need) {
     assert_null(la_malloc(w->h->la, t, 0, LA_CTX_DEFAULT, KV_L_USER, 9 * MB));
     w->calls++;
     w->need = need;
+    la_free(w->h->la, w->object);
+    w->object = NULL;
     for (uint64_t given = 0; w->rc == KV_OK && given < need; given += PAYLOAD) {
         if (w->left == 0) {
             return KV_NOT_ENOUGH;
@@ -282,6 +285,32 @@ static void test_limit_washes_and_tries_again(void **state) {
     assert_int_equal(t.no_wash, 0);
     check(&h);
     la_free(h.la, p), la_free(h.la, q);
+    while (w.left > 0) {
+        la_block_free(h.la, w.blocks[--w.left]);
+    }
+    close_heap(&h);
+}
+
+/* What a wash frees while a chunk is got makes room for the request: the chunk is not kept for nothing. */
+static void test_room_that_comes_up_while_a_chunk_is_got_is_used(void **state) {
+    (void)state;
+    heap h;
+    kv_thread t = {0};
+    open_heap(&h);
+    washer w = {.h = &h, .left = 8, .rc = KV_OK};
+    void *kept = take(&h, MB / 2);
+    w.object = take(&h, 5 * MB / 4);
+    for (int i = 0; i < 8; i++) {
+        w.blocks[i] = la_block_alloc(h.la, &t, 0, PAYLOAD);
+    }
+    int64_t chunks = la_totals_of(h.la, 0).chunk_bytes;
+    la_set_sync_wash(h.la, wash, &w);
+    la_set_limit(h.la, 0, la_tenant_hold(h.la, 0));
+    void *p = la_malloc(h.la, &t, 0, LA_CTX_DEFAULT, KV_L_USER, MB);
+    assert_non_null(p);
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(la_totals_of(h.la, 0).chunk_bytes, chunks - (8 - w.left) * (int64_t)LA_CHUNK);
+    la_free(h.la, p), la_free(h.la, kept);
     while (w.left > 0) {
         la_block_free(h.la, w.blocks[--w.left]);
     }
@@ -510,6 +539,7 @@ int main(void) {
         cmocka_unit_test(test_accounts_are_kept_apart),
         cmocka_unit_test(test_block_is_a_chunk_of_its_own),
         cmocka_unit_test(test_limit_washes_and_tries_again),
+        cmocka_unit_test(test_room_that_comes_up_while_a_chunk_is_got_is_used),
         cmocka_unit_test(test_wash_gives_free_runs_back),
         cmocka_unit_test(test_lowered_limit_and_failing_source),
         cmocka_unit_test(test_arena_runs_out),
