@@ -148,6 +148,5 @@ def _finish(campaign: SweepCampaign, store: RunStore, request: SweepRequest, cha
         resumed=resumed,
     )
     if collector.keep_run(result.to_dict()):
-        campaign.intents.clear()
         return result
     return replace(result, notes=tuple(collector.notes), stored=False)

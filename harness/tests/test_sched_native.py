@@ -40,10 +40,20 @@ def test_runtime(build: Build, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def of_cases(name: str, build: Build, folder: Path) -> Path:
+    """A C program whose first word says which case of it is to run."""
+    return linked(build, folder, find_compiler().command, TESTS / name, "-Wl,--wrap=main")
+
+
+def finds(program: Path, case: str, found: str, how: str) -> None:
+    run = call(str(program), case, env={"RACEWASH_SCHED": how})
+    kinds = set(re.findall(r"^([a-z-]+) \(", run.stderr, re.MULTILINE))
+    assert (kinds, run.returncode) == ({found} - {""}, int(found != "")), run.stderr
+
+
 @pytest.fixture(scope="module")
 def race_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    room = tmp_path_factory.mktemp("races")
-    return linked(build, room, find_compiler().command, TESTS / "race_program.c", "-Wl,--wrap=main")
+    return of_cases("race_program.c", build, tmp_path_factory.mktemp("races"))
 
 
 @pytest.mark.parametrize(
@@ -64,9 +74,7 @@ def race_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path
     ],
 )
 def test_races_are_found_between_atomic_objects_and_not_made_up(name: str, raced: bool, race_program: Path) -> None:
-    run = call(str(race_program), name, env={"RACEWASH_SCHED": "random 300 1"})
-    kinds = {line.split(" (")[0] for line in run.stderr.splitlines() if " executions, first seed " in line}
-    assert (run.returncode, kinds) == (raced, {"race"} if raced else set()), run.stderr
+    finds(race_program, name, "race" if raced else "", "random 300 1")
 
 
 def test_exhaustive_search(build: Build, tmp_path: Path) -> None:
@@ -102,8 +110,7 @@ def test_a_process_ends_with_its_last_thread(build: Build, tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def library_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("library")
-    return linked(build, folder, find_compiler().command, TESTS / "library_program.c", "-Wl,--wrap=main")
+    return of_cases("library_program.c", build, tmp_path_factory.mktemp("library"))
 
 
 @pytest.mark.parametrize(
@@ -141,12 +148,6 @@ def library_program(build: Build, tmp_path_factory: pytest.TempPathFactory) -> P
 )
 def test_a_library_function_may_do_what_it_is_allowed_to(case: str, found: str, library_program: Path) -> None:
     finds(library_program, case, found, "random 200 1")
-
-
-def finds(program: Path, case: str, found: str, how: str) -> None:
-    run = call(str(program), case, env={"RACEWASH_SCHED": how})
-    kinds = set(re.findall(r"^([a-z-]+) \(", run.stderr, re.MULTILINE))
-    assert (kinds, run.returncode) == ({found} - {""}, int(found != "")), run.stderr
 
 
 def test_a_barrier_orders_its_own_round_only(library_program: Path) -> None:

@@ -3,7 +3,6 @@
 
 void la_chunk_link(la_set *set, la_chunk *c) {
     la_chunk **head = &set->chunks[c->kind];
-    c->set = set;
     c->prev = NULL;
     c->next = *head;
     if (*head != NULL) {
