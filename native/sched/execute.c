@@ -16,6 +16,7 @@
 
 rs_tally tally RS_STATE;
 static rw_thread *contexts[FIBER_MAX] RS_STATE;
+static rs_fiber *runners[FIBER_MAX] RS_STATE; /* by program: the target may start threads of its own between them */
 
 /* ---- The plan ---- */
 
@@ -130,11 +131,18 @@ static void run_threads(void) {
     }
     for (intptr_t i = 0; i < cnt; i++) {
         rs_point(RS_P_THREAD, 0);
-        sched_spawn(program_main, (void *)i);
+        runners[i] = sched_spawn(program_main, (void *)i);
+        if (runners[i] != NULL) {
+            runners[i]->program = (int32_t)i;
+        } else {
+            refused("the target's own threads left no room for those of the plan", "");
+        }
     }
     checker_start();
     for (int32_t i = 0; i < cnt; i++) {
-        join_one(rt.fibers[i + 1]);
+        if (runners[i] != NULL) {
+            join_one(runners[i]);
+        }
     }
     checker_finish();
     if (rt.fiber_cnt == 1 + cnt + (rt.check_every > 0)) { /* all threads that there ever were have been joined */
@@ -142,7 +150,7 @@ static void run_threads(void) {
     }
     rt.judging = rt.dead_cnt > 0;
     for (int32_t i = 0; i < cnt; i++) {
-        if (contexts[i] != NULL && rt.fibers[i + 1]->state != FIBER_DEAD) {
+        if (contexts[i] != NULL && (runners[i] == NULL || runners[i]->state != FIBER_DEAD)) {
             rt.target->detach(contexts[i]);
         }
     }

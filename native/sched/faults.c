@@ -29,7 +29,7 @@ static int32_t lane(void) {
     if (rt.checking || rt.cur == rt.checker) {
         return FAULT_OFF;
     }
-    return rt.cur->tid <= rt.plan->thread_cnt ? rt.cur->tid - 1 : FAULT_OFF;
+    return rt.cur->tid == 0 || rt.cur->program != PROGRAM_NONE ? rt.cur->program : FAULT_OFF;
 }
 
 static int32_t alloc(void *ctx, int32_t site, const char *label) {

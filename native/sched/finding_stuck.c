@@ -83,7 +83,7 @@ static size_t say_who_is_dead(char *out, size_t room) {
         char who[16], what[96];
         if (rt.fibers[i]->state == FIBER_DEAD) {
             int n = snprintf(out + used, room - used, "; %s, stopped for ever by the plan, holds %s",
-                             rs_thread_text(i, who), stall_holds_text(i - 1, what, sizeof what));
+                             rs_thread_text(i, who), stall_holds_text(rt.fibers[i]->program, what, sizeof what));
             used += n > 0 ? (size_t)n : 0;
         }
     }

@@ -27,6 +27,7 @@
 #define RS_CALLER ((uintptr_t)__builtin_return_address(0))
 
 enum {
+    PROGRAM_NONE = -1, /* also the creating thread's index, in a plan of faults */
     FIBER_MAX = 255,   /* tid 255 marks cells of the shadow */
     CALL_DEPTH = 256,  /* of the stack of calls that is kept when findings are explained */
     FIBER_STACK = 256 << 10,
@@ -60,7 +61,8 @@ typedef enum fiber_state {
 
 typedef struct rs_fiber {
     void *sp;
-    int32_t tid;      /* 0: creates, checks, destroys; i + 1 runs program i */
+    int32_t tid;      /* 0: creates, checks, destroys */
+    int32_t program;  /* index; PROGRAM_NONE: creates, checks, or was started by the target */
     uint8_t state;    /* fiber_state */
     uint8_t timed;    /* blocked with a deadline */
     uint8_t expired;  /* woken by its deadline */

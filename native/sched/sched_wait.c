@@ -128,6 +128,7 @@ static rs_fiber *spawn(void *(*start)(void *), void *arg) {
     rs_fiber *f = fiber_make(tid);
     rt.fibers[tid] = f;
     rt.fiber_cnt++;
+    f->program = PROGRAM_NONE;
     f->start = start;
     f->arg = arg;
     f->result = NULL;

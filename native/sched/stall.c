@@ -106,9 +106,7 @@ void stall_resume_first(void) {
 }
 
 bool stall_point(rs_fiber *f) {
-    int32_t thread = f->tid - 1;
-    const rw_fault *fault =
-        stall.to_come > 0 && thread >= 0 && thread < rt.plan->thread_cnt && !rt.judging ? due(thread) : NULL;
+    const rw_fault *fault = stall.to_come > 0 && f->program != PROGRAM_NONE && !rt.judging ? due(f->program) : NULL;
     if (fault != NULL) {
         stop(f, fault);
         sched_give_way(false);

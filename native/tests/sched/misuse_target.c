@@ -10,7 +10,7 @@
 
 #include "../../atomics.h"
 
-enum { QUEUE = 16, SPAWNED = 8 };
+enum { QUEUE = 16, SPAWNED = 8, SPAWNED_MOST = 300 };
 
 struct rw_core {
     pthread_mutex_t a, b;
@@ -160,13 +160,14 @@ static void *nothing(void *arg) {
     return arg;
 }
 
-static void spawn(void) {
-    pthread_t threads[SPAWNED];
-    for (int i = 0; i < SPAWNED; i++) {
-        pthread_create(&threads[i], NULL, nothing, NULL);
+static void spawn(int64_t more) {
+    pthread_t threads[SPAWNED_MOST];
+    int cnt = 0;
+    while (cnt < SPAWNED + more && pthread_create(&threads[cnt], NULL, nothing, NULL) == 0) {
+        cnt++;
     }
-    for (int i = 0; i < SPAWNED; i++) {
-        pthread_join(threads[i], NULL);
+    while (cnt > 0) {
+        pthread_join(threads[--cnt], NULL);
     }
 }
 
@@ -291,7 +292,7 @@ static int64_t run(rw_thread *thread, const rw_op *op) {
         read_clock_until(op->arg[0], &core->flag);
         break;
     case MIS_SPAWN:
-        spawn();
+        spawn(op->arg[0]);
         break;
     case MIS_FREED_UNDER: {
         volatile char *p = __atomic_load_n(&core->shared, __ATOMIC_ACQUIRE);

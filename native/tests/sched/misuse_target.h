@@ -45,7 +45,7 @@ enum {
     MIS_LOCK_ONE,         /* arg: which */
     MIS_COME,             /* arg: the place at which it is to come, among all of these */
     MIS_POLL_UNTIL,       /* arg: nanoseconds, waiting for the flag so long */
-    MIS_SPAWN,            /* more threads of its own than the race detector has room for at first */
+    MIS_SPAWN,            /* threads of its own: eight, which the detector has no room for at first, and arg more */
     MIS_RELEASE_MANY,     /* arg: times; each after a write of its own */
     MIS_OPS
 };

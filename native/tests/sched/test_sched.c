@@ -336,6 +336,29 @@ static void test_room_is_no_matter_of_calibration(void **state) {
     assert_int_equal(steps, run_misuse(&p, options_of("pct", 10, 0)).calibration[0]);
 }
 
+/* Threads of the target's own begin before the last program's: each program's end is waited for all the same. */
+static void test_a_target_may_start_threads_before_all_programs_run(void **state) {
+    (void)state;
+    static plan_of p;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_SPAWN, 0);
+    for (int32_t i = 0; i < 4; i++) {
+        add_op(&p, 1, MIS_LOCKED_ADD, 0);
+    }
+    rs_result result = run_misuse(&p, options_of("random", 400, RS_RACES));
+    expect_silence(result);
+    assert_int_equal(result.operations, 400 * 5);
+}
+
+static void test_a_plan_whose_threads_find_no_room_is_refused(void **state) {
+    (void)state;
+    static plan_of p;
+    memset(&p, 0, sizeof p);
+    add_op(&p, 0, MIS_SPAWN, 250);
+    add_op(&p, 1, MIS_NOTHING, 0);
+    expect_kind(run_misuse(&p, options_of("pct", 40, RS_ATTACHED)), RS_F_CREATE);
+}
+
 /* ---- The instant check ---- */
 
 /* It holds a while it waits for b: whoever waits for a then waits for the check, which can go on. */
@@ -581,6 +604,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_priorities_change_in_any_order),
         cmocka_unit_test(test_room_is_no_matter_of_calibration),
+        cmocka_unit_test(test_a_target_may_start_threads_before_all_programs_run),
+        cmocka_unit_test(test_a_plan_whose_threads_find_no_room_is_refused),
         cmocka_unit_test(test_the_check_goes_on_when_nobody_else_can),
         cmocka_unit_test(test_processes_agree),
         cmocka_unit_test(test_place_in_the_batch_does_not_matter),
