@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.builds import SMALL, Core, Violated, sources
-from harness.explore import ExploreRequest, ExploreResult
-from harness.explore import explore as explore_suites
+from harness.explore.request import ExploreRequest
+from harness.explore.result import ExploreResult
+from harness.explore.run import explore as explore_suites
 from harness.faults import SweepRequest, SweepResult, sweep
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import KINDS, Finding, Location, fingerprint_of
@@ -21,7 +22,10 @@ from harness.pytest_plugin.decorators import explore, stress
 from harness.pytest_plugin.failure import Found
 from harness.pytest_plugin.subject import find_suite
 from harness.repro import Forced, ReplayRequest, ReplayResult, Reproduced, force, replay, reproduce, to
-from harness.stress import RunFailed, RunRequest, RunResult, run
+from harness.stress.failure import RunFailed
+from harness.stress.request import RunRequest
+from harness.stress.result import RunResult
+from harness.stress.run import run
 from harness.version import VERSION as __version__
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock, Timeout
 
 from harness.model.problem import Problem
 
@@ -65,6 +64,8 @@ def _unwritable(error: OSError) -> Problem:
 @contextmanager
 def _locked(path: Path, name: str) -> Iterator[None]:
     """Hold the lock; say so when another process has it. A holder that dies lets go of it."""
+    from filelock import FileLock, Timeout  # here: most processes make no build, and it takes a while
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -6,18 +6,16 @@ that it is made of: compiler, flags, its source, and the headers of ours that it
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.builds.cache import cache_folder
+from harness.builds.kept import fetch, keep
 
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)
-_DIGEST = hashlib.sha256().digest_size
+_FOLDER = "objects"
 
 
 def object_key(root: Path, source: Path, compiler: str, flags: Sequence[str]) -> str:
@@ -45,30 +43,13 @@ def included(root: Path, source: Path) -> list[Path]:
 
 def fetch_object(key: str, to: Path) -> bool:
     """Put a kept object at `to`; False when there is none, or it is damaged."""
-    try:
-        data = (_folder() / key).read_bytes()
-    except OSError:
+    data = fetch(_FOLDER, key)
+    if data is None:
         return False
-    if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
-        return False
-    to.write_bytes(data[_DIGEST:])
+    to.write_bytes(data)
     return True
 
 
 def keep_object(key: str, made: Path) -> None:
     """Keep an object just made. One that can't be kept is made again next time: no error."""
-    data = made.read_bytes()
-    with contextlib.suppress(OSError):
-        _folder().mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=_folder(), prefix=".new-")
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(hashlib.sha256(data).digest() + data)
-            os.replace(name, _folder() / key)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-
-def _folder() -> Path:
-    return cache_folder() / "objects"
+    keep(_FOLDER, key, made.read_bytes())

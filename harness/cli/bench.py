@@ -15,8 +15,8 @@ from harness.cli._options import SECONDS, echo_json
 from harness.explore.workloads import INCREMENTS, SEGMENTS, WORKLOADS
 from harness.model.output import BenchOutput, WorkerMemory
 from harness.model.suite import Shape
-from harness.stress import RunRequest, run
-from harness.stress.request import SANITIZERS
+from harness.stress.request import SANITIZERS, RunRequest
+from harness.stress.run import run
 from harness.version import VERSION
 
 LIMIT = 256 << 20

@@ -12,11 +12,10 @@ from harness.cli._options import FAULT, LAYOUT, PATCHES, SECONDS, STORE, echo_js
 from harness.cli._progress import progress
 from harness.cli._shrunk import figures_of
 from harness.cli._summary import NOT_STORED
-from harness.explore import ExploreRequest, ExploreResult
-from harness.explore import explore as explore_suites
 from harness.explore.named import NAMED
-from harness.explore.request import MAX_OPS, OPTIONS
-from harness.explore.result import CONTROLLED, again
+from harness.explore.request import MAX_OPS, OPTIONS, ExploreRequest
+from harness.explore.result import CONTROLLED, ExploreResult, again
+from harness.explore.run import explore as explore_suites
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.model.layout import Layout
 from harness.model.output import ExploreOutput, suite_figures

@@ -11,10 +11,9 @@ from harness.cli._progress import progress
 from harness.cli._summary import NOT_STORED, summary
 from harness.model.layout import Layout
 from harness.model.output import RunOutput, suite_figures
-from harness.stress import RunRequest, RunResult
-from harness.stress import run as run_suites
-from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, OWN, SANITIZERS, TARGETS
-from harness.stress.result import again, memory_model
+from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, OWN, SANITIZERS, TARGETS, RunRequest
+from harness.stress.result import RunResult, again, memory_model
+from harness.stress.run import run as run_suites
 from harness.version import VERSION
 
 CONTROLLED = ("scenario",)  # what the seed decides: the operating system chooses the interleaving

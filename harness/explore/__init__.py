@@ -1,9 +1,4 @@
-"""Scheduled runs in batches: every choice is a seeded strategy's, so that whatever is found can be seen again."""
+"""Scheduled runs in batches: every choice is a seeded strategy's, so that whatever is found can be seen again.
 
-from __future__ import annotations
-
-from harness.explore.request import ExploreRequest
-from harness.explore.result import ExploreResult
-from harness.explore.run import explore
-
-__all__ = ["ExploreRequest", "ExploreResult", "explore"]
+Nothing is imported here: each worker starts below this package, and would wait for the supervisor's modules.
+"""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from harness.explore import ExploreResult
+from harness.explore.result import ExploreResult
 from harness.model.layout import Layout
 from harness.model.schedule import Options
 from harness.pytest_plugin.search import searching
 from harness.pytest_plugin.session import MARK, current
 from harness.pytest_plugin.subject import What
-from harness.stress import RunResult
+from harness.stress.result import RunResult
 
 T = TypeVar("T")
 OUTCOME = "outcome"  # a test that takes it gets what came of the search

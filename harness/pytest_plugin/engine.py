@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.builds import get_build
-from harness.explore import ExploreRequest, ExploreResult
 from harness.explore.child import exploring
-from harness.explore.request import check
+from harness.explore.request import ExploreRequest, check
+from harness.explore.result import ExploreResult
 from harness.explore.run import explore_with
 from harness.explore.spare import Spare
 from harness.model.finding import Finding
@@ -22,11 +22,12 @@ from harness.repro.replay import replay_with
 from harness.repro.resolve import Recorded
 from harness.repro.threads import replay_on_threads
 from harness.store import new_run
-from harness.stress import RunFailed, RunRequest, RunResult
 from harness.stress.child import launch_of
+from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
-from harness.stress.request import SANITIZERS
+from harness.stress.request import SANITIZERS, RunRequest
 from harness.stress.request import check as check_run
+from harness.stress.result import RunResult
 from harness.stress.run import run_with
 
 Files = Mapping[str, Mapping[str, bytes]]  # of bundles, by fingerprint

@@ -9,7 +9,7 @@ import pytest
 from harness.model.problem import Problem
 from harness.pytest_plugin.failure import all_found
 from harness.pytest_plugin.session import Session, mark_of
-from harness.stress import RunFailed
+from harness.stress.failure import RunFailed
 
 _TOLD = ("racewash_finding", "racewash_replayed")
 _NOTES = 40  # lines of an example by Hypothesis

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.explore import ExploreRequest, ExploreResult
-from harness.explore.request import OPTIONS
+from harness.explore.request import OPTIONS, ExploreRequest
+from harness.explore.result import ExploreResult
 from harness.model.outcome import SuiteResult
 from harness.model.scenario import Scenario
 from harness.model.schedule import Options
@@ -17,7 +17,8 @@ from harness.pytest_plugin.failure import found_of
 from harness.pytest_plugin.session import Session, new_seed
 from harness.pytest_plugin.share import driven, refuse_deadline, share, steady_seed
 from harness.pytest_plugin.subject import What, suite_of_scenario, suites_of
-from harness.stress import RunRequest, RunResult
+from harness.stress.request import RunRequest
+from harness.stress.result import RunResult
 
 EXECUTIONS, SECONDS = 1_000, 2.0  # of a test that does not say
 

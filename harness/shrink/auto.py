@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.builds import Symbols
-from harness.explore import ExploreResult
 from harness.explore.child import exploring
+from harness.explore.result import ExploreResult
 from harness.model.finding import Finding
 from harness.model.problem import Problem
 from harness.repro.resolve import read_bundle

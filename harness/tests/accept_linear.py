@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.builds import Checker, get_build, load_checker, load_runtime, sources
-from harness.explore import ExploreRequest, explore
-from harness.explore.request import OPTIONS
+from harness.explore.request import OPTIONS, ExploreRequest
+from harness.explore.run import explore
 from harness.model.history import LINEARIZABLE, VIOLATED
 from harness.model.layout import AFTER, Layout
 from harness.model.suite import Shape, Suite

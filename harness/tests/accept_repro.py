@@ -18,7 +18,8 @@ from harness.explore.workloads import DEFECTS
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import Finding
 from harness.model.output import ExploreOutput, HuntOutput, Output, ReplayOutput, decode
-from harness.stress import RunRequest, run
+from harness.stress.request import RunRequest
+from harness.stress.run import run
 from harness.tests.test_intents import check_whole, killed_writer
 
 pytestmark = pytest.mark.usefixtures("resumable")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.builds import Symbols, get_build, sources
-from harness.explore import ExploreRequest
 from harness.explore.child import exploring
+from harness.explore.request import ExploreRequest
 from harness.explore.run import explore_with
 from harness.explore.workloads import DEFECTS
 from harness.generate import discover

@@ -407,9 +407,9 @@ def test_the_command_to_run_again_means_the_same(words: list[str], monkeypatch: 
 
 
 def test_no_command_is_told_for_what_none_does_again() -> None:
-    from harness.explore import ExploreRequest
+    from harness.explore.request import ExploreRequest
     from harness.explore.result import intent as explored_intent
-    from harness.stress import RunRequest
+    from harness.stress.request import RunRequest
     from harness.stress.result import intent
 
     assert intent(RunRequest(layout=None), 1, ("map",))["again"] is None

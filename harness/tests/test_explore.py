@@ -24,11 +24,11 @@ import pytest
 from harness.builds import Build
 from harness.cli.explore import output_of
 from harness.cli.main import call
-from harness.explore import ExploreRequest, ExploreResult, explore
 from harness.explore.child import Explorer
 from harness.explore.figures import Figures
-from harness.explore.request import EVERYTHING, SECONDS
-from harness.explore.run import explore_with
+from harness.explore.request import EVERYTHING, SECONDS, ExploreRequest
+from harness.explore.result import ExploreResult
+from harness.explore.run import explore, explore_with
 from harness.explore.slot import Slot
 from harness.explore.spare import Spare
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
@@ -46,7 +46,7 @@ from harness.repro import ReplayRequest, ReplayResult
 from harness.repro.replay import replay_with
 from harness.repro.resolve import resolve
 from harness.store import read_findings, read_run
-from harness.stress import RunFailed
+from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
 
 pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_worker_is_left")]

@@ -6,6 +6,7 @@ import mmap
 import os
 import pickle
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cffi
 import pytest
 
 from harness.builds import Library, Progress, fixed_addresses, get_build, interpreter, load, worker_environment
 from harness.builds.build import Kind
-from harness.builds.declare import HEADERS, declarations, structures
+from harness.builds.declare import HEADERS, declarations, interface, structures
 from harness.builds.sources import sources
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
@@ -25,6 +27,7 @@ from harness.model.scenario import Op, Scenario
 pytestmark = pytest.mark.contract
 
 MIB = 1 << 20
+HEAVY = ("pycparser", "filelock", "harness.model.output", "harness.explore.run", "harness.stress.run")
 FOR_EVER = (1 << 31) - 1
 BOUND_MS = 60_000  # ends a thread that nothing else ended, long after its test has failed
 PUT, GET = Op("put", (0, 1, 64)), Op("get", (0, 1))
@@ -67,6 +70,35 @@ def test_the_target_describes_itself(library: Library) -> None:
 
 def test_equal_builds_are_loaded_once(library: Library) -> None:
     assert load(replace(library.build)) is library
+
+
+def test_declarations_are_parsed_once_and_again_when_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACEWASH_CACHE", str(tmp_path))
+    parsed: list[str] = []
+    cdef = cffi.FFI.cdef
+
+    def counted(self: cffi.FFI, text: str) -> None:
+        parsed.append(text)
+        cdef(self, text)
+
+    monkeypatch.setattr(cffi.FFI, "cdef", counted)
+    toy = "typedef struct rw_toy { int a; char b[3]; } rw_toy;\nenum { RW_TOY = 7 };"
+    for times, damaged in ((1, False), (1, True), (2, False), (2, False)):
+        interface.cache_clear()
+        ffi = interface(toy)
+        lib: Any = ffi.dlopen(None)
+        assert (ffi.offsetof("rw_toy", "b"), lib.RW_TOY) == (4, 7)
+        assert len(parsed) == times
+        (kept,) = (tmp_path / "interfaces").iterdir()
+        if damaged:
+            kept.write_bytes(kept.read_bytes()[:-1])
+    interface.cache_clear()
+
+
+def test_a_worker_imports_nothing_of_its_supervisor() -> None:
+    for worker in ("explore", "stress"):
+        code = f"import sys, harness.{worker}.worker; print(*(name for name in sys.modules if name in {HEAVY}))"
+        assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "\n"
 
 
 def test_headers_that_differ_from_the_library_are_noticed(library: Library, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.builds import Runtime, get_build, load_checker, load_runtime, sources
-from harness.explore import ExploreRequest
 from harness.explore.child import exploring
 from harness.explore.exhaustive import EXHAUSTIVE
+from harness.explore.request import ExploreRequest
 from harness.explore.run import explore_with
 from harness.explore.workloads import WORKLOADS
 from harness.model.batch import Observation

@@ -24,7 +24,8 @@ from harness.live.shrink import shrink
 from harness.live.steps import Found
 from harness.model.problem import Problem
 from harness.model.scenario import Op
-from harness.stress import RunRequest, run
+from harness.stress.request import RunRequest
+from harness.stress.run import run
 
 PLANTED = sources() / "native" / "live" / "planted"
 

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from harness.builds import Library, get_build, load, load_runtime
-from harness.explore import ExploreRequest, explore
+from harness.explore.request import ExploreRequest
+from harness.explore.run import explore
 from harness.generate import discover
 from harness.model.fault import FIELDS, NO_PROCESSES, ProcessCounts, parse_fault
 from harness.model.outcome import Outcome
@@ -25,8 +26,8 @@ from harness.model.scenario import Op, Scenario
 from harness.model.schedule import Options, Schedule
 from harness.model.suite import Shape
 from harness.model.token import parse_token, token_of
-from harness.stress import RunRequest, run
-from harness.stress.request import check
+from harness.stress.request import RunRequest, check
+from harness.stress.run import run
 from harness.tests.test_faults import scenario
 
 PROCESSES = 4

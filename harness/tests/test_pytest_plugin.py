@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 import pytest
 
 import racewash
-from harness.explore import ExploreRequest, ExploreResult
+from harness.explore.request import ExploreRequest
+from harness.explore.result import ExploreResult
 from harness.explore.units import Units
 from harness.model.finding import Finding
 from harness.model.repro import Origin, Repro

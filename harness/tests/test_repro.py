@@ -198,7 +198,7 @@ def test_what_happens_now_and_then_has_a_rate(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture(scope="module")
 def leak(tmp_path_factory: pytest.TempPathFactory) -> Finding:
-    from harness.explore import explore
+    from harness.explore.run import explore
 
     store = tmp_path_factory.mktemp("store")
     return explore(ExploreRequest((LEAKS,), executions=200, seed=1, store=store), lambda _: None).findings[0]

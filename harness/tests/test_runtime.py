@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.builds import BatchProgress, BlackBox, Build, Runtime, Symbols, get_build, load_runtime
-from harness.explore import ExploreRequest, explore
+from harness.explore.request import ExploreRequest
+from harness.explore.run import explore
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.explore.workloads import DEFECTS, WORKLOADS
 from harness.model.batch import BAD_REQUEST, DONE, Batch, Event

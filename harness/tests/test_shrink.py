@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.builds import Symbols, get_build
-from harness.explore import ExploreRequest, explore
 from harness.explore.child import exploring
 from harness.explore.messages import Replay
+from harness.explore.request import ExploreRequest
+from harness.explore.run import explore
 from harness.explore.workloads import WORKLOADS
 from harness.model.batch import Event
 from harness.model.finding import Finding

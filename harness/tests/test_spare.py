@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from harness.builds import BatchProgress
-from harness.explore import ExploreRequest, ExploreResult
+from harness.explore.request import ExploreRequest
+from harness.explore.result import ExploreResult
 from harness.explore.run import explore_with
 from harness.explore.spare import Spare
 from harness.store import Intents

@@ -23,7 +23,8 @@ from harness.model.schedule import Options
 from harness.model.suite import Shape
 from harness.repro import ReplayRequest, replay
 from harness.shrink.case import into_setup, joined, only_operations
-from harness.stress import RunRequest, run
+from harness.stress.request import RunRequest
+from harness.stress.run import run
 from harness.tests.test_faults import SMALL
 
 DEFECTS = Path(__file__).resolve().parents[2] / "native" / "defects"

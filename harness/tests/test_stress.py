@@ -29,14 +29,15 @@ from harness.model.rng import Rng
 from harness.model.suite import Shape, Suite
 from harness.model.token import parse_token
 from harness.store import RunStore, newest_run, read_findings, read_run
-from harness.stress import RunFailed, RunRequest, RunResult, run
 from harness.stress.child import Launch
 from harness.stress.draw import draw, scenario_seed
 from harness.stress.evidence import native_stacks
+from harness.stress.failure import RunFailed
 from harness.stress.messages import MOST_PRINTED
 from harness.stress.race import Race
-from harness.stress.result import again
-from harness.stress.run import run_with
+from harness.stress.request import RunRequest
+from harness.stress.result import RunResult, again
+from harness.stress.run import run, run_with
 from harness.tests.fake_suites import generate, sometimes, suite
 
 pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("no_worker_is_left")]

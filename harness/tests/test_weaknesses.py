@@ -13,11 +13,12 @@ import pytest
 from harness.builds import Symbols, get_build
 from harness.builds.declare import HEADERS
 from harness.builds.opened import open_library, plain
-from harness.explore import ExploreRequest, explore
 from harness.explore.child import Explorer, exploring
 from harness.explore.exhaustive import SMALL
 from harness.explore.messages import Force
 from harness.explore.named import NAMED
+from harness.explore.request import ExploreRequest
+from harness.explore.run import explore
 from harness.explore.weaknesses import SUITES, WEAKNESSES
 from harness.model.finding import Finding
 from harness.model.scenario import Op, Program, Scenario
