@@ -254,7 +254,7 @@ def test_a_decorated_test_is_not_silently_green_without_the_plugin(pytester: pyt
 
 def test_the_plugin_imports_nothing_heavy() -> None:
     code = (
-        "import sys, pytest; before = set(sys.modules); import harness.pytest_plugin; "
+        "import sys, pytest; before = set(sys.modules); import harness.pytest_plugin.plugin; "
         "print(*sorted(name for name in set(sys.modules) - before if not name.startswith('_')))"
     )
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
@@ -265,9 +265,14 @@ def test_the_plugin_imports_nothing_heavy() -> None:
     ours = {name for name in loaded if name.startswith(("harness", "racewash", "suites"))}
     assert ours == {
         "harness", "harness.model", "harness.model.problem", "harness.model.rng", "harness.pytest_plugin",
-        "harness.pytest_plugin.session",
+        "harness.pytest_plugin.plugin", "harness.pytest_plugin.session",
     }  # fmt: skip
     assert not loaded & {"cffi", "msgspec", "hypothesis", "psutil", "click", "rich"}
+
+
+def test_the_public_names_do_not_load_pytest() -> None:
+    code = "import sys, racewash; racewash.explore; print('pytest' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
 
 
 # ---- Seeds and budget ----
