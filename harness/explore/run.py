@@ -69,9 +69,11 @@ def announcement(request: ExploreRequest, suites: tuple[Suite, ...], seed: int) 
     else:
         budget = "until their end" if request.executions is None else f"{request.executions:,} executions"
     jobs = "1 job" if request.jobs == 1 else f"{request.jobs} jobs"
+    drawn = any(suite.name not in NAMED for suite in suites)
+    size = f"scenarios of {request.threads} threads, " if drawn else ""
     return (
         f"exploring {names} by {request.options.strategy}, memory model {request.options.memory_model}: {budget}, "
-        f"{jobs}, scenarios of {request.threads} threads, layout {request.layout or 'drawn'}, seed {seed}"
+        f"{jobs}, {size}layout {request.layout or 'drawn'}, seed {seed}"
     )
 
 

@@ -26,9 +26,10 @@ from harness.cli.explore import output_of
 from harness.cli.main import call
 from harness.explore.child import Explorer
 from harness.explore.figures import Figures
+from harness.explore.named import NAMED
 from harness.explore.request import EVERYTHING, SECONDS, ExploreRequest
 from harness.explore.result import ExploreResult
-from harness.explore.run import explore, explore_with
+from harness.explore.run import announcement, explore, explore_with
 from harness.explore.slot import Slot
 from harness.explore.spare import Spare
 from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
@@ -95,6 +96,13 @@ def test_a_plan_that_leaves_something_untested_is_noted(tmp_path: Path) -> None:
         "the fault 'alloc label=NOPE' was met 0 times", "under this plan no core of the suite fine could be created",
     ]  # fmt: skip
     assert search(tmp_path, suite("fine"), executions=20, faults=("alloc skip=9",)).notes == ()
+
+
+def test_only_suites_that_draw_scenarios_are_announced_with_their_size() -> None:
+    asked = ExploreRequest(threads=5)
+    fixed = next(iter(NAMED.values()))
+    said = [announcement(asked, suites, SEED) for suites in ((suite("map"), fixed), (fixed,))]
+    assert [("scenarios of 5 threads" in text, "threads" in text) for text in said] == [(True, True), (False, False)]
 
 
 def test_an_interrupted_shrinking_is_said_in_json_too(
