@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.bench.ratios import ROUNDS, Bencher, speed_ratios, worker_ratio
 from harness.bench.real_threads import RealThreads, stock_ratio
 from harness.bench.scheduled import growth_ratios, references, speeds
-from harness.model.output import Ratio
+from harness.model.output.bench import Ratio
 
 __all__ = [
     "ROUNDS",

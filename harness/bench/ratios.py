@@ -9,7 +9,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Protocol
 
-from harness.model.output import Ratio
+from harness.model.output.bench import Ratio
 
 ROUNDS = 15
 FINE = 20  # times the rounds where a few per cent decide: one round differs from the next by more

@@ -12,7 +12,7 @@ from typing import Protocol
 from harness.bench.ratios import at_least
 from harness.bench.scheduled import MEASURE_SECONDS, Explorer, references
 from harness.builds import fixed_addresses, get_build
-from harness.model.output import Ratio
+from harness.model.output.bench import Ratio
 from harness.model.scenario import Scenario
 from harness.model.schedule import Options
 from harness.stress.process import launch_of

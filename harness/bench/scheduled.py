@@ -14,7 +14,7 @@ from typing import Protocol
 
 from harness.bench.ratios import at_most
 from harness.model.batch import Batch
-from harness.model.output import Ratio, Reference, Speed
+from harness.model.output.bench import Ratio, Reference, Speed
 from harness.model.scenario import Op, Scenario
 from harness.model.schedule import Options
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.cli._shrunk import shrunk_text
 from harness.cli._summary import checked, findings_text, kept, replay_text, store_of, suites_text
-from harness.model.output import Control, ExploreOutput
-from harness.model.output_shrink import ShrunkFinding
+from harness.model.output.explore import Control, ExploreOutput
+from harness.model.output.shrink import ShrunkFinding
 
 
 def summary(output: ExploreOutput, missed: str = "", patches: Sequence[Path] = ()) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.model.gallery import GalleryDefect, SuiteRow
-from harness.model.output import GalleryOutput
+from harness.model.output.gallery import GalleryOutput
 
 HEAD = ("defect", "found", "by", "suite", "executions", "CPU s median", "worst", "replayed", "shrunk", "real threads",
         "ratio")  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.cli._gallery import HEAD, closing, row
 from harness.model.documents import CATEGORIES
 from harness.model.gallery import GalleryDefect, ratio_over
-from harness.model.output import GalleryOutput
+from harness.model.output.gallery import GalleryOutput
 from harness.model.problem import Problem
 from harness.model.section import Section, markdown, marked
 from harness.store.disk import write_file

@@ -13,7 +13,7 @@ import msgspec
 from harness.model.fault import parse_fault
 from harness.model.layout import Layout, parse_layout
 from harness.model.memory import MAX_MEMORY, MIN_MEMORY
-from harness.model.output import Output
+from harness.model.output.common import Output
 from harness.model.problem import Problem
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}

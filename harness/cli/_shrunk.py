@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.model.output_shrink import ShrunkFinding
+from harness.model.output.shrink import ShrunkFinding
 from harness.model.problem import Problem
 from harness.shrink import Shrunk, contents, keep, story_text
 from harness.shrink.case import size_text

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.model.finding import Finding
-from harness.model.output import RunOutput, SuiteFigures
+from harness.model.output.common import SuiteFigures
+from harness.model.output.run import RunOutput
 
 MOST_TOKENS = 8
 STORE = Path(".racewash")  # the standard one

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.cli._summary import checked, findings_text, kept, replay_line, store_of
 from harness.model.fault import ALLOC, STALL
-from harness.model.output import SweepOutput
+from harness.model.output.sweep import SweepOutput
 
 
 def summary(output: SweepOutput, missed: str = "", patches: Sequence[Path] = ()) -> str:

@@ -13,7 +13,7 @@ from harness.builds import get_build, load, load_runtime
 from harness.cli._console import Console
 from harness.cli._options import SECONDS, echo_json
 from harness.explore.workloads import INCREMENTS, SEGMENTS, WORKLOADS
-from harness.model.output import BenchOutput, WorkerMemory
+from harness.model.output.bench import BenchOutput, WorkerMemory
 from harness.model.suite import Shape
 from harness.stress.request import SANITIZERS, RunRequest
 from harness.stress.run import run

@@ -7,7 +7,7 @@ import secrets
 import click
 
 from harness.cli._options import echo_json
-from harness.model.output import ConformOutput
+from harness.model.output.conform import ConformOutput
 from harness.stress.request import MAX_SEED
 from harness.version import VERSION
 

@@ -17,7 +17,7 @@ from harness.builds import Compiler, cache_folder, find_compiler, fixed_addresse
 from harness.builds.sources import LIBRARY
 from harness.cli._options import echo_json
 from harness.live.package import find_package
-from harness.model.output import Check, DoctorOutput
+from harness.model.output.doctor import Check, DoctorOutput
 from harness.model.problem import Problem
 from harness.version import VERSION
 

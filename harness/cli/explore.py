@@ -18,8 +18,9 @@ from harness.explore.result import CONTROLLED, ExploreResult, again
 from harness.explore.run import explore as explore_suites
 from harness.explore.strategies import MEMORY_MODELS, STRATEGIES
 from harness.model.layout import Layout
-from harness.model.output import ExploreOutput, suite_figures
-from harness.model.output_shrink import ShrunkFinding
+from harness.model.output.common import suite_figures
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.shrink import ShrunkFinding
 from harness.model.schedule import Options
 from harness.shrink import shrink_findings
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS

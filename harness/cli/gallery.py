@@ -17,7 +17,7 @@ from harness.gallery import GalleryRequest, GalleryResult
 from harness.gallery import gallery as run_gallery
 from harness.model.documents import INTERLEAVING
 from harness.model.gallery import ratio_over
-from harness.model.output import GalleryOutput
+from harness.model.output.gallery import GalleryOutput
 from harness.model.problem import Problem
 from harness.model.schedule import Options
 from harness.shrink import ShrinkRequest, shrink

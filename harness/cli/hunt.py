@@ -9,7 +9,7 @@ import click
 from harness.cli._options import SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._summary import findings_text, replay_text, store_of
-from harness.model.output import HuntOutput
+from harness.model.output.hunt import HuntOutput
 from harness.repro.hunt import SECONDS as STANDARD_SECONDS
 from harness.repro.hunt import HuntRequest, HuntResult, again
 from harness.repro.hunt import hunt as hunt_bundle

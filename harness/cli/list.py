@@ -13,7 +13,7 @@ from harness.explore.strategies import STRATEGIES
 from harness.generate import discover
 from harness.model.documents import Defect, Invariant, parse_defect, parse_invariants
 from harness.model.finding import Finding
-from harness.model.output import ListOutput, OperationLine, SiteLine, StrategyLine, SuiteLine
+from harness.model.output.list import ListOutput, OperationLine, SiteLine, StrategyLine, SuiteLine
 from harness.model.problem import Problem
 from harness.store import store_findings
 from harness.stress.intents import recover

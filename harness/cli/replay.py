@@ -8,7 +8,7 @@ import click
 
 from harness.cli._options import SECONDS, echo_json
 from harness.model.finding import shows
-from harness.model.output import ReplayOutput
+from harness.model.output.replay import ReplayOutput
 from harness.repro import ReplayRequest, ReplayResult
 from harness.repro import replay as replay_recorded
 from harness.repro.debugger import debug

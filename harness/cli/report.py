@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli._options import echo_json
-from harness.model.output import ReportOutput
+from harness.model.output.report import ReportOutput
 from harness.model.problem import Problem
 from harness.store import RUNS, newest_run
 from harness.stress.intents import recover

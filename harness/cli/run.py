@@ -10,7 +10,8 @@ from harness.cli._options import FAULT, LAYOUT, MEMORY, SECONDS, echo_json
 from harness.cli._progress import progress
 from harness.cli._summary import NOT_STORED, summary
 from harness.model.layout import Layout
-from harness.model.output import RunOutput, suite_figures
+from harness.model.output.common import suite_figures
+from harness.model.output.run import RunOutput
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS, OWN, SANITIZERS, TARGETS, RunRequest
 from harness.stress.result import RunResult, again, memory_model
 from harness.stress.run import run as run_suites

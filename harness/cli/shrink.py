@@ -11,7 +11,7 @@ from harness.cli._progress import progress
 from harness.cli._shrunk import figures_of, shrunk_text
 from harness.cli._summary import replay_line
 from harness.cli.replay import EXAMPLE, MOST
-from harness.model.output import ShrinkOutput
+from harness.model.output.shrink import ShrinkOutput
 from harness.shrink import ShrinkRequest, Shrunk
 from harness.shrink import shrink as shrink_recorded
 from harness.shrink.run import HANG_SECONDS, TIMES

@@ -30,7 +30,8 @@ from harness.faults.request import (
 from harness.faults.result import again
 from harness.model.fault import CLOCK
 from harness.model.layout import Layout
-from harness.model.output import SweepOutput, suite_figures
+from harness.model.output.common import suite_figures
+from harness.model.output.sweep import SweepOutput
 from harness.model.schedule import Options
 from harness.stress.request import MAX_PROCESSES, MAX_SEED, MAX_THREADS
 from harness.version import VERSION

@@ -13,7 +13,7 @@ from harness.cli._console import Console
 from harness.cli._options import LAYOUT, MEMORY, echo_json
 from harness.live import figures
 from harness.model.layout import Layout
-from harness.model.output import TableOutput
+from harness.model.output.table import TableOutput
 from harness.table import keep, measure
 from harness.table.against import against as beside
 from harness.table.text import show

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from harness.model.batch import Batch
-from harness.model.output import Control
+from harness.model.output.explore import Control
 from harness.model.scenario import Scenario
 
 _SUMS = (

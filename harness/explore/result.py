@@ -13,7 +13,7 @@ from harness.builds import Build
 from harness.explore.request import OPTIONS, ExploreRequest
 from harness.model.finding import Finding
 from harness.model.outcome import SuiteResult
-from harness.model.output import Control, SelfCheck
+from harness.model.output.explore import Control, SelfCheck
 from harness.stress.result import option_words, suite_record
 from harness.version import VERSION
 

@@ -18,7 +18,7 @@ from harness.explore.spare import Spare
 from harness.explore.supervisor import supervise
 from harness.explore.tracer import Tracer
 from harness.explore.units import SLICE_MS, Units
-from harness.model.output import SelfCheck
+from harness.model.output.explore import SelfCheck
 from harness.model.problem import Problem
 from harness.model.suite import Suite
 from harness.store import Intents, RunStore, new_run

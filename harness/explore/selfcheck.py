@@ -15,7 +15,7 @@ from harness.explore.child import Explorer, Interrupted, WorkerEnded
 from harness.explore.messages import Explore
 from harness.explore.units import SEEDS, Unit
 from harness.model.batch import Batch, Event
-from harness.model.output import SelfCheck
+from harness.model.output.explore import SelfCheck
 from harness.stress.failure import RunFailed
 from harness.stress.process import Launch
 

@@ -14,7 +14,7 @@ from harness.faults.chain import COUNT, Chain
 from harness.faults.request import ONCE, PERSISTENT, SweepRequest
 from harness.faults.spread import Spread, waits_of
 from harness.model.fault import NO_COUNTS, STALL, Benign, FaultCounts, Site
-from harness.model.output import BenignFigures, BlockedFigures, SiteFigures, SweepFigures
+from harness.model.output.sweep import BenignFigures, BlockedFigures, SiteFigures, SweepFigures
 from harness.stress.result import number
 from harness.version import VERSION
 

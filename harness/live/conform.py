@@ -23,7 +23,7 @@ from harness.live.apart import UNDER_WAY, Died, apart
 from harness.live.package import find_package, load_module
 from harness.live.shrink import shrink
 from harness.live.steps import Found, Pair
-from harness.model.output import Difference
+from harness.model.output.conform import Difference
 from harness.model.problem import Problem
 from harness.model.scenario import Op
 

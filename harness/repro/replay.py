@@ -14,7 +14,7 @@ from harness.explore.messages import Explore, Replay, ToWorker
 from harness.explore.trace import trace_lines
 from harness.model.batch import DIED, Batch
 from harness.model.finding import Finding, shows
-from harness.model.output import Divergence
+from harness.model.output.replay import Divergence
 from harness.model.problem import Problem
 from harness.model.schedule import SEEDED, THREAD, Choice
 from harness.repro.resolve import Recorded, resolve

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.builds import Build
 from harness.model.finding import Finding
-from harness.model.output import Divergence
+from harness.model.output.replay import Divergence
 from harness.repro.resolve import Recorded
 
 HANG_SECONDS = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.model.output_shrink import CaseSize
+from harness.model.output.shrink import CaseSize
 from harness.model.scenario import Op, Program, Scenario
 from harness.model.schedule import THREAD, Choice, Options, Schedule
 from harness.shrink.plan import renumbered

@@ -17,7 +17,11 @@ import psutil
 import pytest
 
 from harness.model.memory import BucketRow, Table
-from harness.model.output import BenchOutput, Output, RunOutput, TableOutput, decode
+from harness.model.output.bench import BenchOutput
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.run import RunOutput
+from harness.model.output.table import TableOutput
 
 pytestmark = pytest.mark.usefixtures("resumable")
 

@@ -23,7 +23,11 @@ from harness.model.documents import parse_defect
 from harness.model.fault import NO_PROCESSES, ProcessCounts
 from harness.model.finding import Finding
 from harness.model.layout import AFTER, BEFORE
-from harness.model.output import Output, ReplayOutput, RunOutput, SweepOutput, decode
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.replay import ReplayOutput
+from harness.model.output.run import RunOutput
+from harness.model.output.sweep import SweepOutput
 from harness.store import read_run
 
 pytestmark = pytest.mark.usefixtures("resumable")

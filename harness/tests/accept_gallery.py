@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.model.documents import INTERLEAVING, WEAK
-from harness.model.output import ExploreOutput, GalleryOutput, Output, decode
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.gallery import GalleryOutput
 
 pytestmark = pytest.mark.usefixtures("resumable")
 

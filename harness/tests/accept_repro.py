@@ -17,7 +17,11 @@ import pytest
 from harness.explore.workloads import DEFECTS
 from harness.model.documents import Defect, parse_defect
 from harness.model.finding import Finding
-from harness.model.output import ExploreOutput, HuntOutput, Output, ReplayOutput, decode
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.hunt import HuntOutput
+from harness.model.output.replay import ReplayOutput
 from harness.stress.request import RunRequest
 from harness.stress.run import run
 from harness.tests.test_intents import check_whole, killed_writer

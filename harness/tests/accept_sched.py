@@ -20,7 +20,12 @@ from harness.explore.exhaustive import EXHAUSTIVE
 from harness.explore.workloads import DEFECTS
 from harness.model.documents import parse_defect
 from harness.model.finding import Finding
-from harness.model.output import BenchOutput, ExploreOutput, Output, ReplayOutput, RunOutput, decode
+from harness.model.output.bench import BenchOutput
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.replay import ReplayOutput
+from harness.model.output.run import RunOutput
 from harness.model.suite import Shape
 from harness.tests.sched_programs import both_agree, core_walker
 

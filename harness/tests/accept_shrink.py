@@ -20,7 +20,10 @@ from harness.explore.run import explore_with
 from harness.explore.workloads import DEFECTS
 from harness.generate import discover
 from harness.model.finding import Finding
-from harness.model.output import ExploreOutput, Output, ShrinkOutput, decode
+from harness.model.output.common import Output
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.shrink import ShrinkOutput
 from harness.model.scenario import Op, Scenario
 from harness.model.token import MAX_LISTED
 from harness.pytest_plugin.subject import suite_of_scenario

@@ -21,16 +21,10 @@ from harness.cli._summary import MOST_TOKENS, summary
 from harness.live import find_package
 from harness.model.documents import parse_defect, parse_invariants
 from harness.model.finding import Finding, Location
-from harness.model.output import (
-    OUTPUTS,
-    Control,
-    ExploreOutput,
-    Output,
-    RunOutput,
-    SelfCheck,
-    SuiteFigures,
-    decode,
-)
+from harness.model.output.common import Output, SuiteFigures
+from harness.model.output.every import OUTPUTS, decode
+from harness.model.output.explore import Control, ExploreOutput, SelfCheck
+from harness.model.output.run import RunOutput
 from harness.model.problem import Problem
 
 pytestmark = pytest.mark.contract

@@ -36,8 +36,9 @@ from harness.explore.units import SCENARIOS, SEEDS, Unit, Units, schedule_seed
 from harness.model.batch import Batch
 from harness.model.finding import KINDS, Finding
 from harness.model.layout import BEFORE
-from harness.model.output import ExploreOutput, decode
-from harness.model.output_shrink import CaseSize, ShrunkFinding
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.shrink import CaseSize, ShrunkFinding
 from harness.model.problem import Problem
 from harness.model.scenario import Op, Scenario
 from harness.model.schedule import NO_CALIBRATION, Choice, Options, died_of

@@ -23,7 +23,8 @@ from harness.gallery.run import _each
 from harness.gallery.search import Hunt, repeated, search
 from harness.generate import discover
 from harness.model.gallery import Attempt, GalleryDefect, RealThreads, judged, ratio_over
-from harness.model.output import GalleryOutput, decode
+from harness.model.output.every import decode
+from harness.model.output.gallery import GalleryOutput
 from harness.model.problem import Problem
 from harness.model.suite import Shape
 from harness.tests.test_cli import racewash

@@ -22,7 +22,10 @@ from harness.explore.run import explore
 from harness.explore.workloads import WORKLOADS
 from harness.model.batch import Event
 from harness.model.finding import Finding
-from harness.model.output import ExploreOutput, ReplayOutput, ShrinkOutput, decode
+from harness.model.output.every import decode
+from harness.model.output.explore import ExploreOutput
+from harness.model.output.replay import ReplayOutput
+from harness.model.output.shrink import ShrinkOutput
 from harness.model.problem import Problem
 from harness.model.repro import Repro, Whole
 from harness.model.rng import Rng

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.model.finding import Finding
+from harness.model.output.common import Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +43,14 @@ class ShrunkFinding:
     bundle: str | None
     rate: tuple[int, int]
     story: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrinkOutput(Output):
+    """`racewash shrink`."""
+
+    build: str
+    suite: str
+    shrunk: ShrunkFinding
+    interrupted: bool
+    notes: tuple[str, ...]
