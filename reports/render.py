@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.model.problem import Problem
-from harness.store import read_findings, read_run
+from harness.store import read_findings
 from reports import view
+from reports.stored import newest_table, stored_run, stored_scenario
 
 
 def render(run_dir: Path, out: Path) -> Path:
@@ -27,7 +27,7 @@ def render(run_dir: Path, out: Path) -> Path:
 
 def to_html(run_dir: Path) -> str:
     """Return the report of the run in `run_dir` as HTML."""
-    run: dict[str, Any] = read_run(run_dir)
+    run = stored_run(run_dir)
     findings = [msgspec.to_builtins(finding) for finding in read_findings(run_dir)]
     run = {**run, "findings": findings}
     suites = view.suites_of(run)
@@ -49,28 +49,9 @@ def to_html(run_dir: Path) -> str:
         rates=view.rate_chart(suites),
         latencies=view.latency_chart(suites),
         invariants=view.invariants_of(run),
-        findings=[view.finding_of(finding, _scenario(run_dir, finding["fingerprint"])) for finding in findings],
+        findings=[view.finding_of(finding, stored_scenario(run_dir, finding["fingerprint"])) for finding in findings],
         memory=view.memory_of(stored) if stored else None,
     )
-
-
-def newest_table(run_dir: Path) -> dict[str, Any] | None:
-    """Return the newest table that `racewash table --store` kept in the run's store, None without one."""
-    tables = sorted((run_dir.parent.parent / "tables").glob("*.json"))
-    if not tables:
-        return None
-    try:
-        table: dict[str, Any] = json.loads(tables[-1].read_bytes())
-    except (OSError, ValueError) as error:
-        raise Problem(f"the stored table {tables[-1]} can't be read: {error}") from error
-    return table
-
-
-def _scenario(run_dir: Path, fingerprint: str) -> str:
-    path = run_dir / "findings" / fingerprint / "scenario.json"
-    if not path.is_file():
-        return ""
-    return json.dumps(json.loads(path.read_bytes()), indent=1)
 
 
 def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:

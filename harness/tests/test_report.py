@@ -183,12 +183,30 @@ def test_an_unwritable_place_is_the_users_problem(tmp_path: Path) -> None:
         render(stored_run(tmp_path / "store"), tmp_path)
 
 
-def test_a_broken_table_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"labels": 3}'])
+def test_a_damaged_table_is_named(text: str, tmp_path: Path) -> None:
     run = stored_run(tmp_path)
-    path = keep(tmp_path, {"command": "table"})
-    Path(path).write_text("{")
-    with pytest.raises(Problem, match="can't be read"):
+    path = Path(keep(tmp_path, {"command": "table"}))
+    path.write_text(text)
+    with pytest.raises(Problem, match="is damaged") as caught:
         to_html(run)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["build", "seed", "seconds", "version", "suites"])
+def test_a_run_that_lacks_something_is_named(field: str, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {field: [{}]}
+    run = stored_run(tmp_path, **changes)
+    with pytest.raises(Problem, match="is damaged") as caught:
+        to_html(run)
+    assert str(run / "run.json") in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"{ <b>", b"\xff\xfe"])
+def test_a_damaged_scenario_is_shown_as_it_is(data: bytes, tmp_path: Path) -> None:
+    run = stored_run(tmp_path, (FINDING,))
+    (run / "findings" / FINDING.fingerprint / "scenario.json").write_bytes(data)
+    assert data.decode(errors="replace") in Page(to_html(run)).text
 
 
 @pytest.mark.parametrize(
