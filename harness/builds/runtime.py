@@ -197,6 +197,10 @@ class Runtime:
         return names
 
 
+def _does_not_fit(error: OverflowError) -> Problem:
+    return Problem(f"an option or the schedule has a number that doesn't fit its place: {error}")
+
+
 class _Call:
     """The structures of one call, and everything that they point to, kept alive until what came of it is read."""
 
@@ -213,7 +217,13 @@ class _Call:
         self.plan = self._plan.struct
         self.result: Any = ffi.new("rs_result *")
         self.options: Any = ffi.new("rs_options *")
-        given: Any = self.options
+        try:
+            self._fill(options, trace)
+        except OverflowError as error:
+            raise _does_not_fit(error) from error
+
+    def _fill(self, options: Options, trace: int) -> None:
+        given, ffi, lib = self.options, self._runtime._ffi, self._runtime._lib
         given.strategy = self.keep(ffi.new("char[]", options.strategy.encode()))
         given.memory_model = self.keep(ffi.new("char[]", options.memory_model.encode()))
         for name, flag in _FLAGS.items():
@@ -229,8 +239,10 @@ class _Call:
     def __enter__(self) -> _Call:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._kept.clear()
+        if isinstance(error, OverflowError):
+            raise _does_not_fit(error) from error
 
     def show(self, progress: Any) -> None:
         """Let a buffer show how far the call has got; in a large one stands what is left of it if the process dies."""

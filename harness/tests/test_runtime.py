@@ -176,6 +176,22 @@ def test_what_the_runtime_does_not_know_is_a_sentence(runtime: Runtime) -> None:
         runtime.explore(Scenario("x", 0, "increments", {}, ()), Options(), 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("options", "choices", "seed"),
+    [
+        (Options(), (), -1),
+        (Options(), (), 1 << 64),
+        (Options(depth=1 << 40), (), 1),
+        (Options(), (Choice(2, 0, 1 << 80),), 1),
+    ],
+)
+def test_a_number_that_does_not_fit_is_a_sentence(
+    options: Options, choices: tuple[Choice, ...], seed: int, runtime: Runtime
+) -> None:
+    with pytest.raises(Problem, match="doesn't fit"):
+        runtime.replay(TORN, options, choices, seed)
+
+
 # ---- Through worker processes ----
 
 
