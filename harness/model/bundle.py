@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.model.repro import Repro
 
 FORMAT = 1
 REPRO, SCENARIO = "repro.json", "scenario.json"
+_HASH = re.compile("[0-9a-f]{16}")
 
 
 def encode_repro(repro: Repro, trace_hash: int | None, made_with: Mapping[str, Any]) -> bytes:
@@ -41,6 +43,9 @@ def decode_repro(text: bytes) -> Repro:
             raise ValueError("it does not say its format")
         if plain["format"] > FORMAT:
             raise ValueError(f"it has format {plain['format']}, newer than this racewash reads ({FORMAT})")
+        recorded = plain.get("trace_hash")
+        if recorded is not None and not (isinstance(recorded, str) and _HASH.fullmatch(recorded)):
+            raise ValueError(f"its trace_hash is none: {recorded!r}")
         return msgspec.convert(plain, Repro)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error

@@ -233,3 +233,6 @@ def test_a_bundles_repro_comes_back() -> None:
     for text in (b"", b"[]", b"{}", files["repro.json"][:50], b'{"format":1}'):
         with pytest.raises(ValueError):
             decode_repro(text)
+    for hash_ in (b"5", b'"5"', b'"xyz"', b"[]"):
+        with pytest.raises(ValueError, match="trace_hash"):
+            decode_repro(files["repro.json"].replace(b'"0000000000000005"', hash_, 1))
