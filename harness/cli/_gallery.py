@@ -47,11 +47,20 @@ def row(defect: GalleryDefect, budget: float) -> tuple[str, ...]:
         real = f"{'>= ' if defect.at_least else ''}{defect.real_threads.median:.1f}"
         real += f" ({defect.real_threads.found} of {defect.real_threads.seeds})"
     if defect.ratio is not None:
-        ratio = f"{'>= ' if defect.at_least else ''}{defect.ratio:,.0f}"
+        ratio = times_text(defect.ratio, at_least=defect.at_least)
     worst = f"{'>= ' if defect.worst >= budget else ''}{defect.worst:.3f}"
     return (defect.name, found, defect.oracle or "", defect.suite or "", f"{defect.executions:,}",
             f"{defect.median:.3f}", worst, replayed, "" if defect.shrunk is None else str(defect.shrunk), real,
             ratio)  # fmt: skip
+
+
+def times_text(ratio: float, *, at_least: bool) -> str:
+    """Return a ratio as people read it: whether it is 0.2 or 0.7 matters more than the digits of a large one.
+
+    >>> times_text(0.18, at_least=False), times_text(5451.2, at_least=True)
+    ('0.2', '>= 5,451')
+    """
+    return f"{'>= ' * at_least}{ratio:,.{int(ratio < 10)}f}"
 
 
 def _by_suite(rows: Sequence[SuiteRow] | None) -> list[str]:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli._gallery import HEAD, closing, row
+from harness.cli._gallery import HEAD, closing, row, times_text
 from harness.model.documents import CATEGORIES
 from harness.model.gallery import GalleryDefect, ratio_over
 from harness.model.output.gallery import GalleryOutput
@@ -54,5 +54,5 @@ def _row(name: str, defects: Sequence[GalleryDefect]) -> tuple[str, ...]:
         f"{max(defect.worst for defect in defects):.3f}",
         f"{sum(seen for seen, _ in replays):,}/{sum(tries for _, tries in replays):,}" if replays else "",
         str(sum(real.found > 0 for real in raced)) if raced else "",
-        "" if ratio is None else f"{'>= ' * at_least}{ratio:,.0f}",
+        "" if ratio is None else times_text(ratio, at_least=at_least),
     )
