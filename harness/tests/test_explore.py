@@ -78,7 +78,7 @@ def launch(identity: str = "0123456789abcdef", **more: str) -> Launch:
 
 def search(store: Path, *suites: Suite, by: Launch | None = None, twice: bool = False, spare: Spare | None = None,
            **more: Any) -> ExploreResult:  # fmt: skip
-    patience = HANG if any("hang" in suite.name for suite in suites) else PATIENCE
+    patience = HANG if any(what in suite.name for suite in suites for what in ("hang", "stopped")) else PATIENCE
     asked = {"executions": 400, "hang_after": patience, "store": store, **more}
     if "seconds" in more:
         del asked["executions"]
