@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -19,6 +21,15 @@ _KINDS = dict(zip(KINDS, (0, 1, 2, 10, 11, 12), strict=True))  # RW_FAULT_ALLOC,
 STATUSES = ("done", "create-failed", "attach-failed", "child-died", "stopped", "system")
 
 
+@contextmanager
+def fitting(what: str) -> Iterator[None]:
+    """Say in a sentence that `what` has a number too large, or too small, for the structure's field. Raises Problem."""
+    try:
+        yield
+    except OverflowError as error:
+        raise Problem(f"{what} has a number that doesn't fit its place: {error}") from error
+
+
 class Plan:
     """An rw_plan of a scenario, with everything that it points to kept alive."""
 
@@ -29,10 +40,8 @@ class Plan:
         self.struct = self._new("rw_plan *", None)
         if scenario.target != target.name:
             raise Problem(f"the scenario is for the target {scenario.target!r}; this library has {target.name!r}")
-        try:
+        with fitting("the scenario"):
             self._fill(scenario)
-        except OverflowError as error:
-            raise Problem(f"the scenario has a number that doesn't fit its place: {error}") from error
 
     def _fill(self, scenario: Scenario) -> None:
         plan = self.struct

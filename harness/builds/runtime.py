@@ -13,7 +13,7 @@ from harness.builds.black_box import CHOICES, EVENTS, BlackBox
 from harness.builds.build import Build
 from harness.builds.declare import SCHEDULED
 from harness.builds.opened import open_library, plain
-from harness.builds.plan import Plan
+from harness.builds.plan import Plan, fitting
 from harness.builds.scheduled import KINDS, event_kinds, read_batch
 from harness.builds.target import Target, read_target
 from harness.model.batch import Batch
@@ -29,6 +29,7 @@ _FLAGS = {
 }  # fmt: skip
 _WORKLOADS = ("increments", "segments")  # targets that every library has besides its own
 _SENTENCE = 512
+_NUMBERS = "an option or the schedule"  # what gives a call its numbers, besides the scenario
 
 
 @functools.cache
@@ -100,7 +101,7 @@ class Runtime:
         so many events of the last execution. `coverage`: count reads-from pairs. `history`: give the last execution's
         history, which the options must ask for. `first_only`: end at the first finding.
         """
-        with _Call(self, scenario, options, trace) as call:
+        with fitting(_NUMBERS), _Call(self, scenario, options, trace) as call:
             given = call.options
             given.first_seed, given.executions, given.milliseconds = first_seed, executions, milliseconds
             given.calibration = calibration
@@ -129,7 +130,7 @@ class Runtime:
 
         `trace_all`: the events given are also plain accesses, and where operations begin and end.
         """
-        with _Call(self, scenario, options, trace) as call:
+        with fitting(_NUMBERS), _Call(self, scenario, options, trace) as call:
             call.options.first_seed = seed
             call.show(progress)
             if tolerant:
@@ -157,7 +158,7 @@ class Runtime:
                 raise Problem(f"there is no kind of point {kind!r}; the kinds are {known}")
             if not 0 <= thread < len(scenario.programs):
                 raise Problem(f"there is no thread {thread}: the scenario has {len(scenario.programs)}")
-        with _Call(self, scenario, options, trace) as call:
+        with fitting(_NUMBERS), _Call(self, scenario, options, trace) as call:
             call.show(progress)
             listed = self._ffi.new("rs_leg[]", [(thread, kinds[kind], points) for thread, kind, points in legs])
             self._lib.rs_force(call.table, call.plan, call.options, listed, len(legs), call.result)
@@ -197,10 +198,6 @@ class Runtime:
         return names
 
 
-def _does_not_fit(error: OverflowError) -> Problem:
-    return Problem(f"an option or the schedule has a number that doesn't fit its place: {error}")
-
-
 class _Call:
     """The structures of one call, and everything that they point to, kept alive until what came of it is read."""
 
@@ -217,13 +214,7 @@ class _Call:
         self.plan = self._plan.struct
         self.result: Any = ffi.new("rs_result *")
         self.options: Any = ffi.new("rs_options *")
-        try:
-            self._fill(options, trace)
-        except OverflowError as error:
-            raise _does_not_fit(error) from error
-
-    def _fill(self, options: Options, trace: int) -> None:
-        given, ffi, lib = self.options, self._runtime._ffi, self._runtime._lib
+        given: Any = self.options
         given.strategy = self.keep(ffi.new("char[]", options.strategy.encode()))
         given.memory_model = self.keep(ffi.new("char[]", options.memory_model.encode()))
         for name, flag in _FLAGS.items():
@@ -239,10 +230,8 @@ class _Call:
     def __enter__(self) -> _Call:
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._kept.clear()
-        if isinstance(error, OverflowError):
-            raise _does_not_fit(error) from error
 
     def show(self, progress: Any) -> None:
         """Let a buffer show how far the call has got; in a large one stands what is left of it if the process dies."""
